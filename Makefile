@@ -1,0 +1,72 @@
+# `make` alone explains itself.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PY := .venv/bin/python
+# The functions' runtime: the newest supported interpreter on this machine compiles the layers and names the runtime.
+RUNTIME_PYTHON := $(firstword $(foreach v,3.13 3.12 3.11,$(shell command -v python$(v) >/dev/null && echo python$(v))) python3)
+RUNTIME := $(shell $(RUNTIME_PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+SAM := SAM_CLI_TELEMETRY=0 HUB_PYTHON=$(RUNTIME_PYTHON) .venv-sam/bin/sam
+
+.PHONY: help setup setup-dev run demo test check format proofs bench openapi validate build deploy clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: .venv/run ## create .venv with what the local stack needs
+setup-dev: .venv/dev ## ... and with the tools of tests and checks
+
+.venv/run: pyproject.toml layers/dependencies/requirements.txt
+	test -x $(PY) || python3 -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[local]'
+	touch $@
+
+.venv/dev: .venv/run
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+run: setup ## start the whole hub on this machine (http://127.0.0.1:8787)
+	$(PY) -m local run
+
+demo: setup ## tell the story against the running stack
+	$(PY) -m local demo
+
+test: setup-dev ## run every test
+	$(PY) -m pytest -n 2 --dist loadgroup
+
+check: setup-dev ## ruff, format, mypy, cfn-lint, tests
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy layers/shared/hub local tests
+	for app in functions/*/app.py; do $(PY) -m mypy $$app || exit 1; done
+	.venv/bin/cfn-lint template.yaml
+	$(PY) -m pytest -n 2 --dist loadgroup
+
+format: setup-dev ## format the code
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+proofs: setup-dev ## kill, cut and fault everything, and show that nothing is lost
+	$(PY) -m pytest tests/proofs -v
+
+bench: setup-dev ## measure the ratios that README states
+	$(PY) -m tests.bench
+
+openapi: setup-dev ## write functions/insights/openapi.json from the routes
+	$(PY) -m local openapi
+
+.venv-sam/bin/sam:
+	python3 -m venv .venv-sam
+	.venv-sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli
+
+validate: .venv-sam/bin/sam ## check the template as AWS would
+	$(SAM) validate --lint --region us-east-1
+
+build: .venv-sam/bin/sam ## build functions and layers for deployment
+	@echo "building for $(RUNTIME) with $(RUNTIME_PYTHON)"
+	$(SAM) build --parameter-overrides PythonRuntime=$(RUNTIME)
+
+deploy: build ## put the hub into your AWS account (asks for your identity provider)
+	$(SAM) deploy --guided --parameter-overrides PythonRuntime=$(RUNTIME)
+
+clean: ## remove what was built, not the state of the local stack
+	rm -rf .aws-sam .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,120 @@
+"""Custom integrations (spec S000): the tenant's own connectors, and a sync of one of their endpoints by hand."""
+
+from hub.core.answers import Answer, accepted, created, no_content, ok
+from hub.core.api import Api, Request
+from hub.core.caller import admins, members
+from hub.core.listing import page_of
+from hub.core.queues import Hint, send
+from hub.core.tables import ConditionFailed
+from hub.integrations import custom
+
+api = Api("custom_integrations")
+handler = api.handle
+
+READ = members("integrations:read")
+WRITE = admins("integrations:write")
+ONE = "hub.integrations.models:CustomIntegration"
+
+
+@api.route(
+    "POST",
+    "/api/v1/custom-integrations",
+    access=WRITE,
+    rate="integration",
+    status=201,
+    body="hub.integrations.models:NewCustomIntegration",
+    answer=ONE,
+)
+def create(request: Request) -> Answer:
+    """Create a custom integration."""
+    body = request.json_object()
+    made = custom.create(request.change, request.vault, body)
+    return _commit(request, created(custom.view(made)), body["name"])
+
+
+@api.route(
+    "GET",
+    "/api/v1/custom-integrations",
+    access=READ,
+    rate="integration",
+    answer="hub.integrations.models:CustomIntegrationPage",
+    query={
+        "limit": "How many, 1 to 100",
+        "offset": "How many to skip",
+        "cursor": "Where to go on",
+        "status": "active, inactive or error",
+        "type": "rest_api, webhook or graphql",
+        "search": "A part of the name, the display name or the description",
+        "sortBy": "createdAt, updatedAt, name or displayName",
+        "sortOrder": "asc or desc",
+    },
+)
+def list_integrations(request: Request) -> Answer:
+    """List custom integrations."""
+    config, tenant = request.resources.tables.config, request.caller.tenant
+    chosen = custom.chosen(custom.list_all(config, tenant), request.query)
+    listing = page_of(chosen, request.page(), sortable=("createdAt", "updatedAt", "name", "displayName"))
+    return ok(request.listed("items", custom.with_connectors(config, tenant, listing), custom.view))
+
+
+@api.route("GET", "/api/v1/custom-integrations/{id}", access=READ, rate="integration", answer=ONE)
+def get(request: Request) -> Answer:
+    """Get a custom integration; its secrets show as handles."""
+    return ok(custom.view(_found(request)))
+
+
+@api.route(
+    "PATCH",
+    "/api/v1/custom-integrations/{id}",
+    access=WRITE,
+    rate="integration",
+    body="hub.integrations.models:CustomIntegrationPatch",
+    answer=ONE,
+)
+def update(request: Request) -> Answer:
+    """Change a custom integration: a JSON merge patch (RFC 7396); a handle keeps its secret."""
+    current = _found(request)
+    request.must_match(current.connector["version"])
+    changed = custom.update(request.change, request.vault, current, request.json_object())
+    return _commit(request, ok(custom.view(changed)), changed.integration["name"])
+
+
+@api.route("DELETE", "/api/v1/custom-integrations/{id}", access=WRITE, rate="integration", status=204)
+def delete(request: Request) -> Answer:
+    """Delete a custom integration; restorable for 31 days."""
+    current = _found(request)
+    request.must_match(current.connector["version"])
+    custom.delete(request.change, current)
+    return request.change.commit(no_content())
+
+
+@api.route(
+    "POST",
+    "/api/v1/custom-integrations/{id}/sync",
+    access=WRITE,
+    rate="integration",
+    status=202,
+    body="hub.sync.models:SyncRequest",
+    answer="hub.sync.models:SyncJob",
+)
+def sync(request: Request) -> Answer:
+    """Start a sync of one endpoint; the job runs page by page in a worker."""
+    from hub.sync import start, views  # the connector engine: loaded by this route alone
+    from hub.sync.models import SyncRequest
+
+    wanted = request.parsed(SyncRequest)
+    job = start.start(request.change, _found(request), wanted.endpointId, {**wanted.body, **wanted.params})
+    answer = request.change.commit(accepted(views.job(job)))
+    send(request.resources.sqs, request.resources.settings.sync_queue_url, Hint(request.caller.tenant, job["sk"]))
+    return answer
+
+
+def _found(request: Request) -> custom.CustomIntegration:
+    return custom.get(request.resources.tables.config, request.caller.tenant, request.path["id"])
+
+
+def _commit(request: Request, answer: Answer, name: str) -> Answer:
+    try:
+        return request.change.commit(answer)
+    except ConditionFailed as failure:
+        raise custom.explain_conflict(failure, name) from None

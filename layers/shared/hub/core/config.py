@@ -1,0 +1,111 @@
+"""Everything the hub reads from the environment, once per cold start."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+
+class MissingSettings(RuntimeError):
+    """The function cannot start; the message names every missing variable at once."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What template.yaml gives every function; the names there are these in upper case."""
+
+    config_table: str
+    credentials_table: str
+    documents_table: str
+    activity_table: str
+    coordination_table: str
+    bus_name: str
+    blob_bucket: str
+    kms_key_id: str
+    sync_queue_url: str
+    retention_days: int
+    rate_limits: Mapping[str, int]
+    sync_lease_s: int
+    outbound_allowed_private: str
+    own_hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TokenSettings:
+    """What only the authorizer is given."""
+
+    jwt_issuer: str
+    jwt_audience: str
+    jwks_url: str
+    tenant_claim: str
+
+
+@cache
+def settings() -> Settings:
+    read = _Reader(os.environ)
+    found = Settings(
+        config_table=read.text("CONFIG_TABLE"),
+        credentials_table=read.text("CREDENTIALS_TABLE"),
+        documents_table=read.text("DOCUMENTS_TABLE"),
+        activity_table=read.text("ACTIVITY_TABLE"),
+        coordination_table=read.text("COORDINATION_TABLE"),
+        bus_name=read.text("BUS_NAME"),
+        blob_bucket=read.text("BLOB_BUCKET"),
+        kms_key_id=read.text("KMS_KEY_ID"),
+        sync_queue_url=read.text("SYNC_QUEUE_URL"),
+        retention_days=read.number("RETENTION_DAYS"),
+        rate_limits=read.numbers("RATE_LIMITS"),
+        sync_lease_s=read.number("SYNC_LEASE_S"),
+        outbound_allowed_private=read.text("OUTBOUND_ALLOWED_PRIVATE"),
+        own_hosts=read.optional_names("OWN_HOSTS"),
+    )
+    read.complain()
+    return found
+
+
+@cache
+def token_settings() -> TokenSettings:
+    read = _Reader(os.environ)
+    found = TokenSettings(
+        jwt_issuer=read.text("JWT_ISSUER"),
+        jwt_audience=read.text("JWT_AUDIENCE"),
+        jwks_url=read.text("JWKS_URL"),
+        tenant_claim=read.text("TENANT_CLAIM"),
+    )
+    read.complain()
+    return found
+
+
+class _Reader:
+    """Reads variables and remembers what was wrong, so that one failure names all of it."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._faults: list[str] = []
+
+    def text(self, name: str) -> str:
+        if name not in self._environment:
+            self._faults.append(f"{name} is not set")
+        return self._environment.get(name, "")
+
+    def number(self, name: str) -> int:
+        return self._integer(name, self.text(name))
+
+    def numbers(self, name: str) -> dict[str, int]:
+        """Read `a=1,b=2`."""
+        pairs = (entry.partition("=") for entry in self.text(name).split(",") if entry.strip())
+        return {key.strip(): self._integer(name, value) for key, _, value in pairs}
+
+    def optional_names(self, name: str) -> tuple[str, ...]:
+        return tuple(entry.strip() for entry in self._environment.get(name, "").split(",") if entry.strip())
+
+    def complain(self) -> None:
+        if self._faults:
+            raise MissingSettings("; ".join(self._faults))
+
+    def _integer(self, name: str, text: str) -> int:
+        if text.strip().isdigit():
+            return int(text)
+        if name in self._environment:
+            self._faults.append(f"{name} must hold whole numbers, found {text!r}")
+        return 0

@@ -1,0 +1,57 @@
+"""The unit of change: a request's writes, the audit entry about them and the idempotent answer, in one transaction."""
+
+from typing import Any
+
+from hub.core import clock, jsontext
+from hub.core.answers import Answer
+from hub.core.caller import Caller
+from hub.core.idempotency import Reservation
+from hub.core.ids import new_id
+from hub.core.tables import IS_NEW, ConditionFailed, Put, Tables, Write, key
+
+DAY_S = 86_400
+
+
+class Change:
+    """Collects the writes of one request; `commit` does all of them or none."""
+
+    def __init__(
+        self, tables: Tables, caller: Caller, request_id: str, keep_days: int, reservation: Reservation | None = None
+    ) -> None:
+        self.tables = tables
+        self.caller = caller
+        self._request_id = request_id
+        self.keep_days = keep_days
+        self._reservation = reservation
+        self._writes: list[Write] = []
+
+    def add(self, *writes: Write) -> None:
+        self._writes += writes
+
+    def audit(self, action: str, target: str, **facts: Any) -> None:
+        """Record who did what to which thing; `facts` are small and never secrets."""
+        entry_id = new_id("aud")
+        entry = {
+            **key(self.caller.tenant, "audit", entry_id),
+            "id": entry_id,
+            "at": clock.now(),
+            "actor": self.caller.actor,
+            "action": action,
+            "target": target,
+            "requestId": self._request_id,
+            "facts": jsontext.dump(facts),
+            "expiresEpochS": int(clock.epoch_s()) + self.keep_days * DAY_S,
+        }
+        self.add(Put(self.tables.activity, entry, IS_NEW))
+
+    def commit(self, answer: Answer) -> Answer:
+        """Write everything and return `answer`, or the one that a twin of this request got first."""
+        kept = [self._reservation.keep(self.tables, answer)] if self._reservation else []
+        try:
+            self.tables.write(*self._writes, *kept)
+        except ConditionFailed:
+            twin = self._reservation.find(self.tables) if self._reservation else None
+            if twin is None:
+                raise
+            return twin
+        return answer

@@ -1,0 +1,56 @@
+"""The AWS clients of one function: made on first use, kept for the life of the process."""
+
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from hub.core.config import Settings, settings
+from hub.core.tables import Tables
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_sqs import SQSClient
+
+# Short time-outs: AWS answers in milliseconds, and a call that hangs is better repeated within the deadline.
+_CLIENT = Config(
+    connect_timeout=2,
+    read_timeout=8,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    max_pool_connections=32,
+    tcp_keepalive=True,
+)
+
+
+class Resources:
+    def __init__(self, found: Settings) -> None:
+        self.settings = found
+        self._session = boto3.Session()
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        return self._session.client("dynamodb", config=_CLIENT)
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        return self._session.client("sqs", config=_CLIENT)
+
+    @cached_property
+    def events(self) -> "EventBridgeClient":
+        return self._session.client("events", config=_CLIENT)
+
+    @cached_property
+    def kms(self) -> "KMSClient":
+        return self._session.client("kms", config=_CLIENT)
+
+    @cached_property
+    def tables(self) -> Tables:
+        return Tables(self.dynamodb, self.settings)
+
+
+@cache
+def resources() -> Resources:
+    return Resources(settings())

@@ -1,0 +1,224 @@
+"""Documents: what the hub stores of other systems' records, by tenant, type and external id.
+
+Upserts are idempotent: a record whose content has the stored hash writes nothing, and a page that is run again after a
+crash counts exactly as it did the first time, because every document remembers the step that wrote it last.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from hub.core import clock
+from hub.core.attributes import Item
+from hub.core.caller import Tenant
+from hub.core.errors import BadRequest, NotFound, TooLarge
+from hub.core.journal import DAY_S, Change
+from hub.core.tables import IS_NEW, IS_UNCHANGED, Key, Put, Table, key, partition
+
+Json = dict[str, Any]
+Outcome = Literal["created", "updated", "unchanged"]
+
+MAX_CONTENT_BYTES = 300 * 1024
+# A write is stamped just before it is sent. Readers of the change stream stay this far behind the clock, so that no
+# slower write can appear before a position they have passed.
+SETTLE_S = 5
+_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_STORED_FIELDS = "pk, sk, hash, version, createdAt, touchedBy, outcome, deletedAt"
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A mapped record on its way into the store."""
+
+    id: str
+    content: Json
+
+
+@dataclass(frozen=True)
+class Step:
+    """Who writes: `origin` is kept with the document; `name` is unique per page of a run and the same when repeated."""
+
+    origin: str
+    name: str
+
+
+def document_key(tenant: Tenant, document_type: str, document_id: str) -> Key:
+    if not _TYPE.fullmatch(document_type):
+        raise BadRequest(
+            "A document type is 1 to 64 letters, digits, '.', '_' or '-'.", found=document_type[:80], where="type"
+        )
+    if not 1 <= len(document_id.encode(errors="replace")) <= 512:
+        raise BadRequest("A document id has 1 to 512 bytes.", where="id")
+    return key(tenant, f"doc#{document_type}", document_id)
+
+
+def fits(content: Json) -> bool:
+    return len(orjson.dumps(content)) <= MAX_CONTENT_BYTES
+
+
+def upsert(table: Table, tenant: Tenant, document_type: str, incoming: Sequence[Incoming], step: Step) -> list[Outcome]:
+    """Store the records and return what became of each, in their order.
+
+    Per 100 records: one batch read, and one batch write per 25 that changed. Ids may repeat: the last one stays.
+    """
+    keys = {record.id: document_key(tenant, document_type, record.id) for record in incoming}
+    stored = {item["sk"]: item for item in table.batch_get(list(keys.values()), _STORED_FIELDS)}
+    outcomes, changed = decide(stored, keys, incoming, step)
+    table.batch_put(list(changed.values()))
+    return outcomes
+
+
+def decide(
+    stored: Mapping[str, Item], keys: Mapping[str, Key], incoming: Sequence[Incoming], step: Step
+) -> tuple[list[Outcome], dict[str, Item]]:
+    """Return each record's outcome and the items to write; nothing is written here."""
+    now = clock.now()
+    present: dict[str, Item] = dict(stored)
+    changed: dict[str, Item] = {}
+    outcomes: list[Outcome] = []
+    for record in incoming:
+        before, digest = present.get(record.id), content_hash(record.content)
+        outcome = _outcome(before, digest, step, is_first=before is stored.get(record.id))
+        outcomes.append(outcome)
+        if outcome == "unchanged" or (before and before["hash"] == digest and not before.get("deletedAt")):
+            continue
+        after = _next_item(before, keys[record.id], record.content, digest, step)
+        after |= {"outcome": _net_outcome(stored.get(record.id), step), "updatedAt": now}
+        after |= {"changeKey": f"{now}#{record.id}", "createdAt": _created_at(before, now)}
+        changed[record.id] = present[record.id] = after
+    return outcomes, changed
+
+
+def content_hash(content: Json) -> str:
+    return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def _outcome(before: Item | None, digest: str, step: Step, *, is_first: bool) -> Outcome:
+    if before is None or before.get("deletedAt"):
+        return "created"
+    if is_first and before["touchedBy"] == step.name:
+        repeated: Outcome = before["outcome"]
+        return repeated
+    return "unchanged" if before["hash"] == digest else "updated"
+
+
+def _net_outcome(stored: Item | None, step: Step) -> Outcome:
+    """What this step did to the document as it was before the step, however often the step has run."""
+    if stored is None or stored.get("deletedAt"):
+        return "created"
+    if stored["touchedBy"] == step.name:
+        earlier: Outcome = stored["outcome"]
+        return earlier
+    return "updated"
+
+
+def _next_item(before: Item | None, place: Key, content: Json, digest: str, step: Step) -> Item:
+    return {
+        **place,
+        "content": orjson.dumps(content).decode(),
+        "hash": digest,
+        "version": 1 + (before["version"] if before else 0),
+        "origin": step.origin,
+        "touchedBy": step.name,
+    }
+
+
+def _created_at(before: Item | None, now: str) -> str:
+    return before["createdAt"] if before and not before.get("deletedAt") else now
+
+
+def get(table: Table, tenant: Tenant, document_type: str, document_id: str) -> Item:
+    found = table.get(document_key(tenant, document_type, document_id))
+    if found is None or found.get("deletedAt"):
+        raise NotFound("No document has this type and id in your tenant.")
+    return found
+
+
+def list_page(
+    table: Table, tenant: Tenant, document_type: str, limit: int, after_id: str | None
+) -> tuple[list[Item], bool]:
+    """Return up to `limit` documents after `after_id`, ordered by id, and whether there are more."""
+    pk, found = document_key(tenant, document_type, "-")["pk"], []
+    after = after_id or "\u0000"
+    while len(found) <= limit:
+        page = table.query("pk = :pk AND sk > :after", {"pk": pk, "after": after}, limit=limit + 1)
+        found += [item for item in page.items if not item.get("deletedAt")]
+        if page.next_key is None:
+            break
+        after = page.items[-1]["sk"]
+    return found[:limit], len(found) > limit
+
+
+def changes(table: Table, tenant: Tenant, document_type: str, limit: int, after: str) -> tuple[list[Item], bool]:
+    """Return up to `limit` documents changed after the position, oldest first, tombstones included."""
+    document_key(tenant, document_type, "-")
+    settled = f"{clock.iso(clock.epoch_s() - SETTLE_S)}#\uffff"
+    if after >= settled:
+        return [], False
+    found = table.query(
+        "pk = :pk AND changeKey BETWEEN :after AND :settled",
+        {"pk": partition(tenant, f"doc#{document_type}"), "after": after + "\u0000", "settled": settled},
+        index="changes",
+        limit=limit + 1,
+    )
+    return found.items[:limit], len(found.items) > limit
+
+
+def put(change: Change, document_type: str, document_id: str, content: Json, before: Item | None) -> Item:
+    """Add the write of a local edit to `change` and return the document as it will be."""
+    if not fits(content):
+        raise TooLarge(f"A document's content may have at most {MAX_CONTENT_BYTES} bytes.")
+    now, place = clock.now(), document_key(change.caller.tenant, document_type, document_id)
+    step = Step(f"user:{change.caller.actor}", f"edit#{now}")
+    after = _next_item(before, place, content, content_hash(content), step)
+    after |= {"outcome": "updated" if before else "created", "updatedAt": now}
+    after |= {"changeKey": f"{now}#{document_id}", "createdAt": _created_at(before, now)}
+    _add(change, after, before, "document.put", document_type)
+    return after
+
+
+def delete(change: Change, document_type: str, before: Item, keep_days: int) -> None:
+    """Add a tombstone to `change`: the change stream shows the deletion for `keep_days`."""
+    now = clock.now()
+    after = {name: value for name, value in before.items() if name != "content"}
+    after |= {"version": before["version"] + 1, "deletedAt": now, "updatedAt": now, "hash": ""}
+    after |= {"changeKey": f"{now}#{before['sk']}", "origin": f"user:{change.caller.actor}", "touchedBy": f"edit#{now}"}
+    after["expiresEpochS"] = int(clock.epoch_s()) + keep_days * DAY_S
+    _add(change, after, before, "document.deleted", document_type)
+
+
+def _add(change: Change, after: Item, before: Item | None, action: str, document_type: str) -> None:
+    only_if, values = (IS_UNCHANGED, {"version_read": before["version"]}) if before else (IS_NEW, {})
+    change.add(Put(change.tables.documents, after, only_if, values))
+    change.audit(action, f"{document_type}/{after['sk']}", version=after["version"])
+
+
+def view(item: Item) -> Json:
+    """Return `{id, type, content, version, origin, createdAt, updatedAt}`, the form all of our own routes answer."""
+    return {
+        "id": item["sk"],
+        "type": item["pk"].split("#", 2)[2],
+        "content": orjson.loads(item["content"]),
+        "version": item["version"],
+        "origin": item["origin"],
+        "createdAt": item["createdAt"],
+        "updatedAt": item["updatedAt"],
+    }
+
+
+def change_view(item: Item) -> Json:
+    """Return `{operation, id, type, version, origin, updatedAt, document?}`; a deletion has no document."""
+    is_deletion = "deletedAt" in item
+    change = {
+        "operation": "delete" if is_deletion else "upsert",
+        "id": item["sk"],
+        "type": item["pk"].split("#", 2)[2],
+        "version": item["version"],
+        "origin": item["origin"],
+        "updatedAt": item["updatedAt"],
+    }
+    return change if is_deletion else {**change, "document": view(item)}

@@ -1,0 +1,53 @@
+"""Bodies and answers of the document routes, for openapi.json and the tests."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class DocumentEdit(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    content: dict[str, Any]
+
+
+class Document(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    type: str
+    content: dict[str, Any]
+    version: int
+    origin: str
+    createdAt: str
+    updatedAt: str
+
+
+class DocumentPage(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[Document]
+    limit: int
+    hasMore: bool
+    nextCursor: str | None = None
+
+
+class DocumentChange(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    operation: Literal["upsert", "delete"]
+    id: str
+    type: str
+    version: int
+    origin: str
+    updatedAt: str
+    document: Document | None = None
+
+
+class ChangePage(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    changes: list[DocumentChange]
+    limit: int
+    hasMore: bool
+    nextCursor: str

@@ -1,0 +1,304 @@
+"""Sync jobs: one item that says everything, so that any worker can go on where another stopped.
+
+States: PENDING -> RUNNING (lease, owner, fence) -> COMPLETED | FAILED | CANCELLED; back to PENDING between two hops.
+The table is the truth and a queue message only a hint; the due index finds a job whose worker fell silent.
+Records are written first, the checkpoint second, and the counters are part of the checkpoint.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from hub.core import clock, jsontext
+from hub.core.attributes import Item
+from hub.core.caller import Tenant
+from hub.core.errors import Conflict, NotFound
+from hub.core.ids import new_id
+from hub.core.journal import DAY_S, Change
+from hub.core.tables import IS_NEW, ConditionFailed, Delete, Found, Key, Put, Tables, Update, Write, key, partition
+
+Json = dict[str, Any]
+
+OPEN = ("PENDING", "RUNNING")
+DUE_SHARDS = 4
+# A worker that dies before it completes a page has used up a hop: a page that kills every worker ends the job.
+MAX_HOPS = 3
+HINT_GRACE_S = 60
+_MAY_CLAIM = (
+    "status IN (:pending, :running)"
+    " AND ((fence = :fence_read AND leaseUntil < :now AND nextAttemptAt <= :now) OR owner = :me)"
+)
+_IS_MINE = "fence = :fence AND owner = :me"
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What became of the records a run has read: read = created + updated + unchanged + rejected + deleted."""
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    deleted: int = 0
+
+    def plus(self, other: "Counters") -> "Counters":
+        return Counters(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(self)))
+
+    @classmethod
+    def of(cls, item: Item) -> "Counters":
+        return cls(**item["counters"])
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's hold on a job: writes count only while `fence` and `owner` stand in the item."""
+
+    job: Item
+    me: str
+
+    @property
+    def tenant(self) -> Tenant:
+        return Tenant.of_item(self.job)
+
+    @property
+    def place(self) -> Key:
+        return {"pk": self.job["pk"], "sk": self.job["sk"]}
+
+    def refreshed(self, tables: Tables) -> "Claim":
+        """Return the claim with the job as its last checkpoint left it."""
+        return Claim(tables.activity.get(self.place) or self.job, self.me)
+
+
+class LeaseLost(Exception):
+    """Another worker has taken over; what this one still holds is done again there."""
+
+
+class Cancelled(Exception):
+    """Somebody cancelled the job while its page was under way."""
+
+
+def start(change: Change, integration_id: str, endpoint_id: str, entity: str, params: Json, version: int) -> Item:
+    """Add a new pending job to `change`, with the lock that keeps a second run of the same entity out."""
+    job_id, now = new_id("job"), clock.epoch_s()
+    job = {
+        **key(change.caller.tenant, "job", job_id),
+        "integrationId": integration_id,
+        "endpointId": endpoint_id,
+        "entityType": entity,
+        "connectorVersion": version,
+        "params": jsontext.dump(params),
+        "jobType": "FULL_SYNC",
+        "direction": "INBOUND",
+        "status": "PENDING",
+        "createdAt": clock.iso(now),
+        "createdBy": change.caller.actor,
+        "page": 0,
+        "position": None,
+        "counters": asdict(Counters()),
+        "total": None,
+        "errors": [],
+        "fence": 0,
+        "owner": "",
+        "leaseUntil": 0,
+        "nextAttemptAt": 0,
+        "hops": 0,
+        **_due(job_id, now + HINT_GRACE_S),
+        "expiresEpochS": _expiry(change.keep_days),
+    }
+    change.add(Put(change.tables.activity, job, IS_NEW), _lock(change.tables, job))
+    change.audit("sync.requested", job_id, integrationId=integration_id, endpointId=endpoint_id)
+    return job
+
+
+def get(tables: Tables, tenant: Tenant, job_id: str) -> Item:
+    found = tables.activity.get(key(tenant, "job", job_id))
+    if found is None:
+        raise NotFound("No sync job has this id in your tenant.")
+    return found
+
+
+def holder_of_lock(tables: Tables, job: Item) -> Item | None:
+    """Return the unfinished job that keeps `job` from starting; a lock that a dead worker left behind is removed."""
+    lock = tables.coordination.get(_lock_place(job))
+    holder = tables.activity.get({"pk": job["pk"], "sk": lock["jobId"]}) if lock else None
+    if lock and (holder is None or (holder["status"] not in OPEN and holder["leaseUntil"] < _now_ms())):
+        tables.write(Delete(tables.coordination, _lock_place(job), "jobId = :id", {"id": lock["jobId"]}))
+        return None
+    return holder
+
+
+def claim(tables: Tables, tenant: Tenant, job_id: str, me: str, lease_s: int) -> Claim | None:
+    """Take the job for `lease_s` seconds; None when it is done, not due, or another worker holds it.
+
+    Fence and hop are set from what was read, not counted up, so that a claim whose answer was lost can be repeated.
+    """
+    read = tables.activity.get(key(tenant, "job", job_id))
+    if read is None or read["status"] not in OPEN:
+        return None
+    now = _now_ms()
+    try:
+        job = tables.activity.update(
+            {"pk": read["pk"], "sk": read["sk"]},
+            "SET owner = :me, fence = :fence, hops = :hops, leaseUntil = :until, status = :running,"
+            " startedAt = if_not_exists(startedAt, :at), dueAt = :due",
+            {
+                "me": me,
+                "fence": read["fence"] + 1,
+                "hops": read["hops"] + 1,
+                "fence_read": read["fence"],
+                "now": now,
+                "until": now + lease_s * 1000,
+                "at": clock.now(),
+                "pending": "PENDING",
+                "running": "RUNNING",
+                "due": clock.iso(clock.epoch_s() + lease_s),
+            },
+            only_if=_MAY_CLAIM,
+        )
+    except ConditionFailed:
+        return None
+    return Claim(job, me)
+
+
+def checkpoint(tables: Tables, held: Claim, progress: Json, log: Put, lease_s: int) -> Claim:
+    """Record a finished page and renew the lease, in one transaction with the page's log line.
+
+    Raises LeaseLost or Cancelled; then nothing was recorded.
+    """
+    now = clock.epoch_s()
+    renewed = {"leaseUntil": int(now * 1000) + lease_s * 1000, "dueAt": clock.iso(now + lease_s), "hops": 0}
+    changed = {**progress, **renewed}
+    _write(tables, held, _set(tables, held, changed, f"{_IS_MINE} AND status = :running", running="RUNNING"), log)
+    return Claim({**held.job, **changed}, held.me)
+
+
+def finish(tables: Tables, held: Claim, status: str, progress: Json, log: Put) -> Item:
+    """End the job and release its lock; raises Cancelled where only the status CANCELLED is still possible."""
+    ended = {**progress, "status": status, "owner": "", "leaseUntil": 0}
+    if status == "CANCELLED":
+        write = _set(tables, held, ended, _IS_MINE, remove="dueShard, dueAt")
+    else:
+        ended["completedAt"] = clock.now()
+        only_if = f"{_IS_MINE} AND status = :running"
+        write = _set(tables, held, ended, only_if, remove="dueShard, dueAt", running="RUNNING")
+    release = Delete(
+        tables.coordination, _lock_place(held.job), "attribute_not_exists(pk) OR jobId = :id", {"id": held.job["sk"]}
+    )
+    _write(tables, held, write, log, release)
+    return {**held.job, **ended}
+
+
+def defer(tables: Tables, held: Claim, wait_s: float, progress: Json, log: Put) -> Item:
+    """Hand the job on: pending again, due in `wait_s`."""
+    at = clock.epoch_s() + wait_s
+    changed = {**progress, "status": "PENDING", "owner": "", "leaseUntil": 0, "nextAttemptAt": int(at * 1000)}
+    changed |= {"dueAt": clock.iso(at + HINT_GRACE_S)}
+    _write(tables, held, _set(tables, held, changed, f"{_IS_MINE} AND status = :running", running="RUNNING"), log)
+    return {**held.job, **changed}
+
+
+def cancel(change: Change, job: Item) -> Item:
+    """Add the cancellation to `change`. A worker notices at its next checkpoint: within one page."""
+    if job["status"] not in OPEN:
+        raise Conflict(f"The job has ended already: {job['status']}.", status=job["status"])
+    ended = {"status": "CANCELLED", "completedAt": clock.now()}
+    change.add(
+        Update(
+            change.tables.activity,
+            {"pk": job["pk"], "sk": job["sk"]},
+            "SET status = :cancelled, completedAt = :at, stopReason = :reason REMOVE dueShard, dueAt",
+            {
+                "cancelled": "CANCELLED",
+                "at": ended["completedAt"],
+                "reason": "cancelled",
+                "pending": "PENDING",
+                "running": "RUNNING",
+            },
+            "status IN (:pending, :running)",
+        )
+    )
+    change.audit("sync.cancelled", job["sk"])
+    return {**job, **ended}
+
+
+def due(tables: Tables, shard: int, limit: int) -> Found:
+    """Return keys of jobs that are overdue: never hinted, deferred until now, or left by a silent worker."""
+    return tables.activity.query(
+        "dueShard = :shard AND dueAt <= :now", {"shard": f"job#{shard}", "now": clock.now()}, index="due", limit=limit
+    )
+
+
+def log_line(tables: Tables, held: Claim, kind: str, message: str, facts: Json, keep_days: int) -> Put:
+    """Return the write of one line of the job's log, which is a line of the integration's request log too."""
+    job = held.job
+    place = key(held.tenant, f"requests#{job['integrationId']}", f"{_log_prefix(job)}{_sequence(job, kind)}")
+    line = {
+        **place,
+        "at": clock.now(),
+        "kind": kind,
+        "jobId": job["sk"],
+        "page": job["page"],
+        "message": message,
+        "facts": jsontext.dump(facts),
+        "expiresEpochS": _expiry(keep_days),
+    }
+    return Put(tables.activity, line, IS_NEW)
+
+
+def logs(tables: Tables, job: Item, limit: int, after: str | None) -> tuple[list[Item], bool]:
+    """Return up to `limit` lines after the position, oldest first, and whether there are more."""
+    pk, prefix = partition(Tenant.of_item(job), f"requests#{job['integrationId']}"), _log_prefix(job)
+    bounds = {"pk": pk, "low": (after or prefix) + "\u0000", "high": prefix + "\uffff"}
+    found = tables.activity.query("pk = :pk AND sk BETWEEN :low AND :high", bounds, limit=limit + 1).items
+    return found[:limit], len(found) > limit
+
+
+def _log_prefix(job: Item) -> str:
+    return str(job["sk"]).removeprefix("job_") + "#"
+
+
+def _sequence(job: Item, kind: str) -> str:
+    # The fence is part of the name: a page that is done again after a crash writes its own line.
+    return f"{job['page']:07d}.{job['fence']:05d}.{kind}"
+
+
+def _write(tables: Tables, held: Claim, *writes: Write) -> None:
+    try:
+        tables.write(*writes)
+    except ConditionFailed as failure:
+        raise _why(tables, held, failure) from None
+
+
+def _why(tables: Tables, held: Claim, failure: ConditionFailed) -> Exception:
+    present = failure.found if failure.index == 0 and failure.found else tables.activity.get(held.place)
+    is_mine = present is not None and present["fence"] == held.job["fence"] and present["owner"] == held.me
+    return Cancelled() if is_mine and present and present["status"] == "CANCELLED" else LeaseLost()
+
+
+def _set(tables: Tables, held: Claim, changed: Json, only_if: str, remove: str = "", **values: Any) -> Update:
+    assignments = ", ".join(f"{name} = :new_{name}" for name in changed)
+    expression = f"SET {assignments}" + (f" REMOVE {remove}" if remove else "")
+    new = {f"new_{name}": value for name, value in changed.items()}
+    mine = {"fence": held.job["fence"], "me": held.me}
+    return Update(tables.activity, held.place, expression, {**new, **mine, **values}, only_if)
+
+
+def _lock_place(job: Item) -> Key:
+    name = f"{job['integrationId']}#{job['entityType']}#{job['direction']}"
+    return key(Tenant.of_item(job), "sync-lock", name)
+
+
+def _lock(tables: Tables, job: Item) -> Put:
+    return Put(tables.coordination, {**_lock_place(job), "jobId": job["sk"]}, IS_NEW)
+
+
+def _due(job_id: str, at_epoch_s: float) -> Json:
+    return {"dueShard": f"job#{sum(job_id.encode()) % DUE_SHARDS}", "dueAt": clock.iso(at_epoch_s)}
+
+
+def _expiry(keep_days: int) -> int:
+    return int(clock.epoch_s()) + keep_days * DAY_S
+
+
+def _now_ms() -> int:
+    return int(clock.epoch_s() * 1000)

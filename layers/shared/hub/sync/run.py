@@ -1,0 +1,248 @@
+"""Runs one sync job for as long as the function may: fetch a page, map it, upsert the documents, checkpoint, go on.
+
+Whatever happens between two checkpoints is done again by the next worker and counts once: upserts know the step that
+wrote them. The job ends, is handed on with a delay, or is left to whoever holds it now; nothing else can happen to it.
+"""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hub import documents
+from hub.connector.definition import parse_definition
+from hub.connector.plan import Page, PageRun, Plan, compile_endpoint
+from hub.connector.position import Position
+from hub.core import events, jsontext, logs, queues
+from hub.core.attributes import Item
+from hub.core.caller import Tenant
+from hub.core.errors import Conflict, HubError, UpstreamError
+from hub.core.queues import Hint
+from hub.core.resources import Resources
+from hub.core.vault import Vault
+from hub.integrations import custom
+from hub.outbound.client import Client
+from hub.sync import jobs
+from hub.sync.jobs import Cancelled, Claim, Counters, LeaseLost
+
+Json = dict[str, Any]
+
+LEAVE_MS = 45_000
+KEPT_ERRORS = 20
+WAIT_S_BY_HOP = (30, 120, 600)
+DEFAULT_ENTITY = "record"
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a run needs from the function it runs in; `remaining_ms` says how long that function may still live."""
+
+    resources: Resources
+    vault: Vault
+    client: Client
+    remaining_ms: Callable[[], int]
+
+    def run(self, hint: Hint) -> None:
+        """Work on the job the hint names; returns when it ended, was handed on, or belongs to someone else."""
+        me = uuid.uuid4().hex
+        held = jobs.claim(self.resources.tables, hint.tenant, hint.id, me, self.resources.settings.sync_lease_s)
+        if held is None:
+            logs.info("job.stepped_aside", tenant=hint.tenant.id, job_id=hint.id)
+            return
+        try:
+            self._run(held)
+        except LeaseLost:
+            logs.warning("job.lease_lost", tenant=hint.tenant.id, job_id=hint.id, fence=held.job["fence"])
+
+    def _run(self, held: Claim) -> None:
+        if held.job["fence"] == 1:
+            self._publish("sync.started", held.job)
+        try:
+            if held.job["hops"] > jobs.MAX_HOPS:
+                raise UpstreamError(
+                    f"No page was completed in {jobs.MAX_HOPS} runs in a row; the last position is kept."
+                )
+            self._pages(held, self._bind(held))
+        except LeaseLost:
+            raise
+        except HubError as error:
+            self._failed(held.refreshed(self.resources.tables), error)
+
+    def _bind(self, held: Claim) -> PageRun:
+        found = custom.get(self.resources.tables.config, held.tenant, held.job["integrationId"])
+        custom.must_be_runnable(found)
+        if found.connector["version"] != held.job["connectorVersion"]:
+            raise Conflict("The connector was changed while the job ran; start the sync again.")
+        secrets = self.vault.read(held.tenant, custom.CREDENTIALS_KIND, found.id)
+        params: Json = jsontext.parse(held.job["params"].encode())
+        plan = _plan(found.connector["definition"], held.job["endpointId"])
+        return plan.bind(params=params, settings={}, state={}, secrets=secrets, client=self.client)
+
+    def _pages(self, held: Claim, pages: PageRun) -> None:
+        slowest_s = 0.0
+        while True:
+            began = time.monotonic()
+            page = pages.fetch(_position(held.job), give_up_at=began + self.resources.settings.sync_lease_s * 0.75)
+            progress = self._store(held, page)
+            try:
+                if page.next is None:
+                    self._finish(held, page, progress)
+                    return
+                held = self._checkpoint(held, page, progress)
+            except Cancelled:
+                self._end(held, "CANCELLED", progress, "cancelled after this page", {})
+                return
+            slowest_s = max(slowest_s, time.monotonic() - began)
+            if self.remaining_ms() < max(2000 * slowest_s, LEAVE_MS):
+                self._hand_on(held, 0, {}, "handed on before the function's time is up")
+                return
+
+    def _store(self, held: Claim, page: Page) -> Json:
+        """Upsert the page's documents; return the job's progress with them."""
+        accepted, refused = _sorted_out(page)
+        step = documents.Step(f"integration:{held.job['integrationId']}", f"{held.job['sk']}#{held.job['page']}")
+        incoming = [documents.Incoming(external_id, content) for external_id, content in accepted]
+        table = self.resources.tables.documents
+        outcomes = documents.upsert(table, held.tenant, held.job["entityType"], incoming, step)
+        counted = Counters(
+            read=len(page.records),
+            rejected=len(refused),
+            **{name: outcomes.count(name) for name in ("created", "updated", "unchanged")},
+        )
+        errors = [{"page": held.job["page"], **fault} for fault in refused]
+        return {
+            "page": held.job["page"] + 1,
+            "position": jsontext.dump(page.next.to_json()) if page.next else None,
+            "counters": asdict(Counters.of(held.job).plus(counted)),
+            "total": page.total if page.total is not None else held.job["total"],
+            "errors": [*held.job["errors"], *errors][:KEPT_ERRORS],
+        }
+
+    def _checkpoint(self, held: Claim, page: Page, progress: Json) -> Claim:
+        lease_s = self.resources.settings.sync_lease_s
+        log = self._log(held, "page", "page stored", _page_facts(held, page, progress))
+        after = jobs.checkpoint(self.resources.tables, held, progress, log, lease_s)
+        self._say("sync.page", after.job, page)
+        return after
+
+    def _finish(self, held: Claim, page: Page, progress: Json) -> None:
+        facts = _page_facts(held, page, progress)
+        self._say("sync.page", {**held.job, **progress}, page)
+        progress |= {"stopReason": page.stop_reason, "hops": 0}
+        if page.stop_reason == "repeated_page":
+            fault = "The provider answered a page it had answered before; what was read so far is stored."
+            progress["errors"] = [*progress["errors"], {"page": held.job["page"], "reason": fault}]
+            self._end(held, "FAILED", progress, fault, facts)
+        else:
+            self._end(held, "COMPLETED", progress, f"last page stored ({page.stop_reason})", facts)
+
+    def _failed(self, held: Claim, error: HubError) -> None:
+        """Decide what follows an error: the same call later, or the end of the job."""
+        fault = {"page": held.job["page"], "code": error.code, "reason": error.message}
+        progress = {"errors": [*held.job["errors"], fault][-KEPT_ERRORS:]}
+        try:
+            if error.retryable and held.job["hops"] < jobs.MAX_HOPS:
+                asked_s = getattr(error, "retry_after_s", None) or 0
+                self._hand_on(held, max(asked_s, WAIT_S_BY_HOP[held.job["hops"] - 1]), progress, error.message)
+            else:
+                self._end(held, "FAILED", {**progress, "stopReason": "failed"}, error.message, {"code": error.code})
+        except Cancelled:
+            self._end(held, "CANCELLED", progress, "cancelled", {})
+
+    def _hand_on(self, held: Claim, wait_s: float, progress: Json, message: str) -> None:
+        log = self._log(held, "handed_on", message, {"waitSeconds": wait_s})
+        job = jobs.defer(self.resources.tables, held, wait_s, progress, log)
+        logs.info("job.handed_on", tenant=held.tenant.id, job_id=job["sk"], page=job["page"], retry_after_s=wait_s)
+        if wait_s <= queues.MAX_DELAY_S:
+            queue_url = self.resources.settings.sync_queue_url
+            queues.send(self.resources.sqs, queue_url, Hint(held.tenant, job["sk"]), delay_s=round(wait_s + 0.5))
+
+    def _end(self, held: Claim, status: str, progress: Json, message: str, facts: Json) -> None:
+        log = self._log(held, status.lower(), message, facts)
+        job = jobs.finish(self.resources.tables, held, status, progress, log)
+        logs.info(
+            "job.ended",
+            tenant=held.tenant.id,
+            job_id=job["sk"],
+            status=status,
+            page=job["page"],
+            stop_reason=job.get("stopReason"),
+            **job["counters"],
+        )
+        self._publish("sync.completed" if status == "COMPLETED" else "sync.failed", job)
+
+    def _log(self, held: Claim, kind: str, message: str, facts: Json) -> Any:
+        keep_days = self.resources.settings.retention_days
+        return jobs.log_line(self.resources.tables, held, kind, message, facts, keep_days)
+
+    def _say(self, event: str, job: Item, page: Page) -> None:
+        logs.info(
+            event,
+            tenant=Tenant.of_item(job).id,
+            job_id=job["sk"],
+            page=job["page"],
+            status=page.status,
+            duration_ms=page.elapsed_ms,
+            bytes=page.body_bytes,
+            attempts=page.attempts,
+            **job["counters"],
+        )
+
+    def _publish(self, name: str, job: Item) -> None:
+        """Tell the bus; a bus that fails must not undo a sync that succeeded."""
+        facts = {"integrationId": job["integrationId"], "jobId": job["sk"], "entityType": job["entityType"]}
+        try:
+            events.publish(self.resources, Tenant.of_item(job), name, {**facts, "counters": job["counters"]})
+        except (HubError, ClientError, BotoCoreError) as error:
+            logs.failure("event.unpublished", error, tenant=Tenant.of_item(job).id, job_id=job["sk"], kind=name)
+
+
+def entity_of(definition: Json, endpoint_id: str) -> str | None:
+    """Return the document type an endpoint fills, None where there is no such endpoint."""
+    endpoints = {endpoint["id"]: endpoint for endpoint in definition["endpoints"]}
+    if endpoint_id not in endpoints:
+        return None
+    return endpoints[endpoint_id]["responseMapping"].get("targetShardTypeId") or DEFAULT_ENTITY
+
+
+@lru_cache(maxsize=64)
+def _plan(definition: str, endpoint_id: str) -> Plan:
+    return compile_endpoint(parse_definition(jsontext.parse(definition.encode())), endpoint_id)
+
+
+def _position(job: Item) -> Position | None:
+    return Position.from_json(jsontext.parse(job["position"].encode())) if job["position"] else None
+
+
+def _sorted_out(page: Page) -> tuple[list[tuple[str, Json]], list[Json]]:
+    """Part the page's records into those to store and the faults of the others."""
+    accepted: list[tuple[str, Json]] = []
+    refused: list[Json] = []
+    for record in page.records:
+        reason = record.rejected
+        if reason is None and record.content is not None and record.external_id is not None:
+            if documents.fits(record.content):
+                accepted.append((record.external_id, record.content))
+                continue
+            reason = f"the document would have more than {documents.MAX_CONTENT_BYTES} bytes"
+        refused.append({"index": record.index, "externalId": record.external_id, "reason": reason})
+    return accepted, refused
+
+
+def _page_facts(held: Claim, page: Page, progress: Json) -> Json:
+    """Return what the job's log says of one page: the call and what became of its records."""
+    before = asdict(Counters.of(held.job))
+    counted = {name: count - before[name] for name, count in progress["counters"].items()}
+    return {
+        "method": page.method,
+        "url": page.url,
+        "status": page.status,
+        "durationMs": page.elapsed_ms,
+        "bytes": page.body_bytes,
+        "attempts": page.attempts,
+        **counted,
+    }

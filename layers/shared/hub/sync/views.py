@@ -1,0 +1,46 @@
+"""Sync jobs as the freight specification (S004, SyncJob Model) writes them, with what the hub knows beyond it."""
+
+from typing import Any
+
+from hub.core import jsontext
+from hub.core.attributes import Item
+from hub.core.caller import Tenant
+from hub.core.clock import iso
+
+Json = dict[str, Any]
+
+
+def job(item: Item) -> Json:
+    """Return S004's SyncJob plus endpointId, page, counters, stopReason and nextAttemptAt."""
+    counters = item["counters"]
+    done = counters["created"] + counters["updated"] + counters["unchanged"] + counters["deleted"]
+    return {
+        "id": item["sk"],
+        "tenantId": Tenant.of_item(item).id,
+        "integrationId": item["integrationId"],
+        "jobType": item["jobType"],
+        "entityType": item["entityType"],
+        "direction": item["direction"],
+        "filters": None,
+        "status": item["status"],
+        "startedAt": item.get("startedAt"),
+        "completedAt": item.get("completedAt"),
+        "totalRecords": item["total"] if item["total"] is not None else counters["read"],
+        "processedRecords": counters["read"],
+        "successRecords": done,
+        "failedRecords": counters["rejected"],
+        "errorLog": item["errors"],
+        "createdAt": item["createdAt"],
+        "createdBy": item["createdBy"],
+        "endpointId": item["endpointId"],
+        "params": jsontext.parse(item["params"].encode()),
+        "page": item["page"],
+        "counters": counters,
+        "stopReason": item.get("stopReason"),
+        "nextAttemptAt": iso(item["nextAttemptAt"] / 1000) if item["status"] == "PENDING" else None,
+    }
+
+
+def log_line(item: Item) -> Json:
+    """Return `{at, kind, page, message, ...facts}`."""
+    return {name: item[name] for name in ("at", "kind", "page", "message")} | jsontext.parse(item["facts"].encode())

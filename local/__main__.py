@@ -1,0 +1,153 @@
+"""The command line: `python -m local run | token | demo | invoke`."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from local.functions import FunctionFailed, Pool, environment_of
+from local.identity import Identity
+from local.intrinsics import TemplateError
+from local.logs import Log
+from local.resources import Clients
+from local.stack import LOOPBACK, TEMPLATE, Stack, StackError, build, running
+
+_CANNOT_START = 2
+
+
+def main() -> int:
+    """Run one command and return the exit status."""
+    arguments = _parser().parse_args()
+    try:
+        status: int = arguments.command(arguments)
+    except (StackError, TemplateError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _CANNOT_START
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description="Runs template.yaml on this machine.")
+    commands = parser.add_subparsers(required=True)
+    _add_run(commands.add_parser("run", help="start the stack; Ctrl-C ends it and keeps its state"))
+    _add_token(commands.add_parser("token", help="print a token for a tenant"))
+    _add_demo(commands.add_parser("demo", help="tell the product's story on the running stack"))
+    _add_invoke(commands.add_parser("invoke", help="call one function of the running stack with an event"))
+    return parser
+
+
+def _state(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--state", type=Path, default=Path(".hub"), metavar="DIR", help="where state is kept (.hub)")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    _state(parser)
+    parser.add_argument("--port", type=int, default=8787, help="of the API; 0 picks a free one (8787)")
+    private = parser.add_mutually_exclusive_group()
+    private.add_argument(
+        "--allow-private",
+        type=_list,
+        action="extend",
+        metavar="CIDR[:PORT]",
+        help=f"may be called ({LOOPBACK})",
+    )
+    private.add_argument("--no-allow-private", action="store_true", help="connectors may call public addresses only")
+    parser.add_argument("--faults", type=float, default=0.0, metavar="P", help="share of AWS calls to fail on purpose")
+    parser.add_argument("--faults-seed", type=int, metavar="N", help="makes the faults repeatable")
+    parser.set_defaults(command=_run)
+
+
+def _add_token(parser: argparse.ArgumentParser) -> None:
+    _state(parser)
+    parser.add_argument("--tenant", required=True)
+    parser.add_argument("--user", default="user")
+    parser.add_argument("--roles", type=_list, default=["tenant_admin"], help="separated by commas (tenant_admin)")
+    parser.add_argument("--scopes", type=_list, default=[], help="separated by commas")
+    parser.add_argument("--expires-in", type=int, default=3600, metavar="SECONDS")
+    parser.set_defaults(command=_token)
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    _state(parser)
+    parser.add_argument("--url", help="of the API, if it is not the local stack")
+    parser.set_defaults(command=_demo)
+
+
+def _add_invoke(parser: argparse.ArgumentParser) -> None:
+    _state(parser)
+    parser.add_argument("function", help="logical id in the template")
+    parser.add_argument("--event", type=argparse.FileType("r"), default="-", help="JSON file (standard input)")
+    parser.set_defaults(command=_invoke)
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    allowed = [] if arguments.no_allow_private else arguments.allow_private or [LOOPBACK]
+    stack = Stack(
+        TEMPLATE,
+        arguments.state,
+        port=arguments.port,
+        faults=arguments.faults,
+        faults_seed=arguments.faults_seed,
+        allow_private=allowed,
+    )
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    with stack:
+        ready = {"ready": True, "url": stack.url, "console": stack.console_url, "sandbox": stack.sandbox_url}
+        print(json.dumps(ready), flush=True)
+        stack.log.attach(sys.stdout)
+        while not stopping.wait(0.5):
+            if not stack.cloud.is_alive:
+                raise StackError("The embedded AWS has ended; start again, state is kept")
+    return 0
+
+
+def _token(arguments: argparse.Namespace) -> int:
+    identity = Identity(arguments.state)
+    print(
+        identity.token(
+            arguments.tenant,
+            user=arguments.user,
+            roles=arguments.roles,
+            scopes=arguments.scopes,
+            expires_in_s=arguments.expires_in,
+        )
+    )
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from local import demo  # only this command needs what the demo imports
+
+    return demo.main(arguments)
+
+
+def _invoke(arguments: argparse.Namespace) -> int:
+    stack = running(arguments.state)
+    if stack is None:
+        raise StackError("No stack is running on this state folder; start it with: python -m local run")
+    found = build(TEMPLATE, stack.parameters, Clients(stack.aws), stack.url).functions
+    if arguments.function not in found:
+        raise StackError(f"The template has no function {arguments.function}; it has {', '.join(sorted(found))}")
+    function = found[arguments.function]
+    log = Log()
+    log.attach(sys.stderr)
+    pool = Pool(function, environment_of(function, stack.aws, {}), 1, log)
+    try:
+        print(json.dumps(pool.invoke(json.load(arguments.event)), indent=2))
+    except FunctionFailed as error:
+        raise StackError(str(error)) from None
+    finally:
+        pool.stop(0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
