@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 # The functions' runtime: the newest supported interpreter on this machine compiles the layers and names the runtime.
-RUNTIME_PYTHON := $(firstword $(foreach v,3.13 3.12 3.11,$(shell command -v python$(v) >/dev/null && echo python$(v))) python3)
+RUNTIME_PYTHON := $(firstword $(foreach v,3.13 3.12 3.11,$(shell python$(v) -c '' 2>/dev/null && echo python$(v))) python3)
 RUNTIME := $(shell $(RUNTIME_PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
 SAM := SAM_CLI_TELEMETRY=0 HUB_PYTHON=$(RUNTIME_PYTHON) .venv-sam/bin/sam
 

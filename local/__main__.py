@@ -1,4 +1,4 @@
-"""The command line: `python -m local run | token | demo | invoke`."""
+"""The command line: `python -m local run | token | demo | invoke | openapi`."""
 
 import argparse
 import json
@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_token(commands.add_parser("token", help="print a token for a tenant"))
     _add_demo(commands.add_parser("demo", help="tell the product's story on the running stack"))
     _add_invoke(commands.add_parser("invoke", help="call one function of the running stack with an event"))
+    _add_openapi(commands.add_parser("openapi", help="write the API's description from its routes"))
     return parser
 
 
@@ -82,6 +83,10 @@ def _add_invoke(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_invoke)
 
 
+def _add_openapi(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_openapi)
+
+
 def _list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -127,6 +132,13 @@ def _demo(arguments: argparse.Namespace) -> int:
     from local import demo  # only this command needs what the demo imports
 
     return demo.main(arguments)
+
+
+def _openapi(_arguments: argparse.Namespace) -> int:
+    from local import openapi  # loads every function
+
+    print(openapi.write())
+    return 0
 
 
 def _invoke(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.functions import Pool
 from local.http_events import Request, common_event, route_arn
 from local.routes import Match
 from local.template import Authorizer
@@ -31,7 +30,7 @@ class Gatekeeper:
     """One authorizer of the API. As in AWS, a remembered verdict holds for every route."""
 
     authorizer: Authorizer
-    pool: Pool
+    invoke: Callable[[Any, str], Any]
     clock: Callable[[], float] = time.monotonic
     _remembered: dict[tuple[str, ...], tuple[float, Verdict]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -47,7 +46,7 @@ class Gatekeeper:
             ends_at, verdict = self._remembered.get(identity, (0.0, None))
         if verdict and self.clock() < ends_at:
             return verdict
-        verdict = _verdict_of(self.pool.invoke(authorizer_event(identity, request, match), request.id))
+        verdict = _verdict_of(self.invoke(authorizer_event(identity, request, match), request.id))
         self._remember(identity, verdict)
         return verdict
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import uvicorn
 
@@ -30,6 +30,7 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 LOOPBACK = "127.0.0.0/8"
 
 _RUNNING_FILE = "running.json"
+_LOCK_FILE = "lock"
 _HTTP_PROCESSES = 4
 _WORKER_PROCESSES = 2
 _GRACE_S = 5
@@ -53,7 +54,21 @@ class Running:
 def running(state_dir: Path) -> Running | None:
     """Return how to reach the stack that runs on this state folder, or None."""
     file = state_dir / _RUNNING_FILE
-    return Running(**json.loads(file.read_text())) if file.exists() else None
+    is_running = file.exists() and not _can_lock(state_dir)  # a killed stack leaves the file behind
+    return Running(**json.loads(file.read_text())) if is_running else None
+
+
+def _can_lock(state_dir: Path) -> bool:
+    with (state_dir / _LOCK_FILE).open("w") as file:
+        return _lock(file)
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def local_parameters(jwks_url: str, api_host: str, allow_private: Sequence[str]) -> dict[str, str]:
@@ -150,7 +165,7 @@ class Stack:
     # ---------------------------------------------------------------- start, in order; the end is the reverse
 
     def _start(self, starting: ExitStack) -> None:
-        self._lock(starting)
+        self._claim_state(starting)
         listener = self._listen(starting)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.cloud = cloud.start(self.state_dir, faults=self.faults, faults_seed=self.faults_seed)
@@ -170,13 +185,10 @@ class Stack:
         self._serve(starting, listener)
         self._announce(starting, values)
 
-    def _lock(self, starting: ExitStack) -> None:
+    def _claim_state(self, starting: ExitStack) -> None:
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        file = starting.enter_context((self.state_dir / "lock").open("w"))
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StackError(f"Another stack is running on the state folder {self.state_dir}") from None
+        if not _lock(starting.enter_context((self.state_dir / _LOCK_FILE).open("w"))):
+            raise StackError(f"Another stack is running on the state folder {self.state_dir}")
 
     def _listen(self, starting: ExitStack) -> Any:
         try:
@@ -220,7 +232,7 @@ class Stack:
     def _serve(self, starting: ExitStack, listener: Any) -> None:
         by_arn = {function.arn: self._pools[name] for name, function in self.template.functions.items()}
         gatekeepers = {
-            name: Gatekeeper(each, by_arn[each.function_arn]) for name, each in self.template.authorizers.items()
+            name: Gatekeeper(each, by_arn[each.function_arn].invoke) for name, each in self.template.authorizers.items()
         }
         gateway = Gateway(RouteTable(self.template.routes), gatekeepers, self._pools, self.log)
         starting.callback(gateway.close)

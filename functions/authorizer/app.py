@@ -52,5 +52,5 @@ def _key_set() -> Any:
     from hub.outbound.client import Client
     from hub.outbound.guard import Guard
 
-    # The operator chose this address, so his allow-list decides; the API's own domain may serve the keys.
+    # The operator chose this address, so the operator's allow-list decides.
     return KeySet(token_settings().jwks_url, Client(Guard.from_text(resources().settings.outbound_allowed_private)))

@@ -142,7 +142,8 @@ def list_page(
     table: Table, tenant: Tenant, document_type: str, limit: int, after_id: str | None
 ) -> tuple[list[Item], bool]:
     """Return up to `limit` documents after `after_id`, ordered by id, and whether there are more."""
-    pk, found = document_key(tenant, document_type, "-")["pk"], []
+    pk = document_key(tenant, document_type, "-")["pk"]
+    found: list[Item] = []
     after = after_id or "\u0000"
     while len(found) <= limit:
         page = table.query("pk = :pk AND sk > :after", {"pk": pk, "after": after}, limit=limit + 1)

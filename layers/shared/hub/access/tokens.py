@@ -6,9 +6,10 @@ from typing import Any
 import jwt
 import orjson
 
+from hub.core import logs
 from hub.core.caller import ROLES, SCOPES, Caller, Tenant
 from hub.core.config import TokenSettings
-from hub.core.errors import Unauthenticated, UpstreamError
+from hub.core.errors import HubError, Unauthenticated
 from hub.outbound.client import Call, Client
 
 MAX_TOKEN_BYTES = 8192
@@ -49,25 +50,35 @@ class KeySet:
         self._tried_at = now
         try:
             reply = self._client.send(Call("GET", self._url, {}), timeout_s=FETCH_TIMEOUT_S)
-        except UpstreamError:
+        except HubError as error:
+            logs.warning("keys.not_fetched", code=error.code)
             return
-        if reply.status == 200:
-            self._keys = _usable_keys(reply.body)
-            self._fetched_at = now
+        found = _usable_keys(reply.body) if reply.status == 200 else None
+        if found is None:  # an outage page must not make the provider's good keys forgotten
+            logs.warning("keys.not_found", status=reply.status)
+            return
+        self._keys, self._fetched_at = found, now
 
 
-def _usable_keys(body: bytes) -> dict[str, tuple[str, Any]]:
+def _usable_keys(body: bytes) -> dict[str, tuple[str, Any]] | None:
+    """Return the keys the hub can check with, by name, without those it cannot read; None for what is no key set."""
     try:
         published = orjson.loads(body)["keys"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return {}
-    signing = [entry for entry in published if entry.get("kid") and entry.get("kty") in ALGORITHM_BY_KEY_TYPE]
-    return {entry["kid"]: _usable_key(entry) for entry in signing}
+        return None
+    if not isinstance(published, list):
+        return None
+    named = [entry for entry in published if isinstance(entry, dict) and isinstance(entry.get("kid"), str)]
+    usable = {entry["kid"]: _usable_key(entry) for entry in named}
+    return {kid: key for kid, key in usable.items() if key is not None}
 
 
-def _usable_key(entry: dict[str, Any]) -> tuple[str, Any]:
-    algorithm = ALGORITHM_BY_KEY_TYPE[entry["kty"]]
-    return algorithm, jwt.PyJWK(entry, algorithm).key
+def _usable_key(entry: dict[str, Any]) -> tuple[str, Any] | None:
+    algorithm = ALGORITHM_BY_KEY_TYPE.get(str(entry.get("kty")))
+    try:
+        return (algorithm, jwt.PyJWK(entry, algorithm).key) if algorithm else None
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return None
 
 
 def verify(token: str, keys: KeySet, settings: TokenSettings) -> Caller:
@@ -105,4 +116,4 @@ def _caller(claims: dict[str, Any], tenant_claim: str) -> Caller:
 def _known(granted: Any, known: frozenset[str]) -> frozenset[str]:
     """Return the granted names that the hub knows; a provider's own roles mean nothing here."""
     names = granted.split() if isinstance(granted, str) else granted
-    return frozenset(name for name in names if name in known) if isinstance(names, list) else frozenset()
+    return frozenset(known.intersection(map(str, names))) if isinstance(names, list) else frozenset()

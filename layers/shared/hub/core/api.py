@@ -132,7 +132,7 @@ class Request:
     @cached_property
     def body(self) -> bytes:
         text = self._event.get("body") or ""
-        raw = base64.b64decode(text) if self._event.get("isBase64Encoded") else text.encode(errors="surrogatepass")
+        raw = _from_base64(text) if self._event.get("isBase64Encoded") else text.encode(errors="surrogatepass")
         if len(raw) > MAX_BODY_BYTES:
             raise TooLarge(f"The body may have at most {MAX_BODY_BYTES} bytes, found {len(raw)}.")
         return raw
@@ -204,6 +204,13 @@ class Request:
         wanted = self.headers.get("if-match", "").strip().removeprefix("W/").strip('"')
         if wanted not in ("", "*", str(version)):
             raise Conflict(f"`If-Match` names version {wanted}, the present one is {version}.", version=version)
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise BadRequest("The body was announced as base64 and is not.") from error
 
 
 def load(reference: str) -> type["BaseModel"]:

@@ -104,7 +104,7 @@ class _Reader:
             raise MissingSettings("; ".join(self._faults))
 
     def _integer(self, name: str, text: str) -> int:
-        if text.strip().isdigit():
+        if text.isascii() and text.strip().isdigit():
             return int(text)
         if name in self._environment:
             self._faults.append(f"{name} must hold whole numbers, found {text!r}")

@@ -1,15 +1,17 @@
 """JSON as it comes from strangers, and as the hub writes it."""
 
 import json
+import math
 from typing import Any
 
 from hub.core.errors import BadRequest
 
 MAX_DEPTH = 64
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1
 
 
 def parse(body: bytes) -> Any:
-    """Return the JSON value of `body`: at most 64 levels deep, finite numbers, well-formed text; raises BadRequest.
+    """Return the JSON value of `body`: at most 64 levels deep, numbers of 64 bits, well-formed text; raises BadRequest.
 
     `json.loads` is not used on foreign bytes: it recurses without a bound and accepts NaN and lone surrogates.
     """
@@ -19,7 +21,7 @@ def parse(body: bytes) -> Any:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise BadRequest(f"The body is not JSON: {error}.") from error
-    _refuse_deep(value)
+    _refuse_extremes(value)
     return value
 
 
@@ -33,13 +35,21 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode()
 
 
-def _refuse_deep(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [child for parent in level for child in _children(parent)]
-        if not level:
+def _refuse_extremes(value: Any) -> None:
+    parents: list[Any] = [[value]]
+    for _ in range(MAX_DEPTH + 1):
+        children = [child for parent in parents for child in _children(parent)]
+        if not all(_is_storable(child) for child in children if type(child) in (int, float)):
+            raise BadRequest("The body holds a number that is not finite or needs more than 64 bits.")
+        parents = [child for child in children if type(child) in (dict, list)]
+        if not parents:
             return
     raise BadRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
+
+
+def _is_storable(number: int | float) -> bool:
+    """Say whether a number survives storing: 1e400 is read as infinite, and no JSON has a word for that."""
+    return math.isfinite(number) if isinstance(number, float) else MIN_INTEGER <= number <= MAX_INTEGER
 
 
 def _children(value: Any) -> list[Any]:

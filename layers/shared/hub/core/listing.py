@@ -35,7 +35,7 @@ class PageQuery:
 
 def _whole(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
     text = query.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
         raise BadRequest(f"`{name}` must be a whole number from {least} to {most}, found {text[:40]!r}.")
     return int(text)
 

@@ -27,6 +27,7 @@ BATCH_GET_KEYS = 100
 BATCH_WRITE_ITEMS = 25
 # The hub's own items; no tenant id begins with an underscore.
 _HUB = "_hub"
+_CONTENDED = "Another request changes the same item right now; send this one again."
 
 Key = dict[str, str]
 
@@ -234,11 +235,13 @@ def _meaning(error: ClientError) -> Exception:
     response: Any = error.response
     if response["Error"]["Code"] == "ConditionalCheckFailedException":
         return ConditionFailed(_item(response.get("Item")))
+    if response["Error"]["Code"] == "TransactionConflictException":  # of a write that went out alone
+        return Contended(_CONTENDED)
     for index, reason in enumerate(response.get("CancellationReasons", ())):
         if reason.get("Code") == "ConditionalCheckFailed":
             return ConditionFailed(_item(reason.get("Item")), index)
         if reason.get("Code") == "TransactionConflict":
-            return Contended("Another request changes the same item right now; send this one again.")
+            return Contended(_CONTENDED)
     return error
 
 

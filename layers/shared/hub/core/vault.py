@@ -81,7 +81,7 @@ class Vault:
             plain_key = self._unwrap(record["pk"], bytes(record["keys"][sealed["k"]]))
             binding = _binding(record, name, sealed["v"])
             return AESGCM(plain_key).decrypt(bytes(sealed["n"]), bytes(sealed["c"]), binding).decode()
-        except (InvalidTag, KeyError, self._kms.exceptions.InvalidCiphertextException) as error:
+        except (InvalidTag, KeyError, ValueError, self._kms.exceptions.InvalidCiphertextException) as error:
             raise SecretUnreadable(f"The stored secret {name} cannot be decrypted; enter it again.") from error
 
     def _unwrap(self, context: str, wrapped: bytes) -> bytes:

@@ -150,7 +150,7 @@ def explain_conflict(failure: ConditionFailed, name: str) -> Conflict:
 def view(found: CustomIntegration) -> Json:
     """Return S000's CustomIntegrationDefinition: secrets as handles, server fields added."""
     integration, definition = found.integration, found.definition
-    shown = {
+    shown: Json = {
         "id": found.id,
         "tenantId": Tenant.of_item(integration).id,
         **definition,

@@ -34,11 +34,17 @@ SHORT_MONTHS = [month[:3] for month in MONTHS]
 def date(config: Config) -> Callable[[Any], Any]:
     zone = _zone(config.text("timezone", "UTC"))
     reading, writing = config.text("inputFormat", "ISO8601"), config.text("outputFormat", "ISO8601")
-    read = _refusing(_reader(reading, zone), reading)
-    write = _writer(writing, zone)
     if (reading, writing, zone) == ("YYYY-MM-DD", "ISO8601", UTC):
         return _day_to_iso
-    return lambda value: write(read(value))
+    read, write = _reader(reading, zone), _writer(writing, zone)
+
+    def convert(value: Any) -> Any:
+        try:
+            return write(read(value))
+        except (ValueError, OverflowError) as cause:
+            raise Unfit(f"expected a date as {reading}, found {found(value)}") from cause
+
+    return convert
 
 
 def _zone(name: str) -> tzinfo:
@@ -52,20 +58,10 @@ def _zone(name: str) -> tzinfo:
         raise BadConfig("/timezone", f"expected an IANA time zone such as 'Europe/Zurich', found {name!r}") from cause
 
 
-def _refusing(read: Read, pattern: str) -> Read:
-    def refuse(value: Any) -> datetime:
-        try:
-            return read(value)
-        except (ValueError, OverflowError) as cause:
-            raise Unfit(f"expected a date as {pattern}, found {found(value)}") from cause
-
-    return refuse
-
-
 def _day_to_iso(value: Any) -> str:
     """Do what the general way does for the commonest pair of formats, three times as fast."""
     try:
-        if value[4] == "-" and value[7] == "-" and len(value) == 10:
+        if len(value) == 10 and value[4] == "-" == value[7]:
             datetime.fromisoformat(value)
             return f"{value}T00:00:00.000Z"
     except (TypeError, ValueError, IndexError, KeyError):
@@ -109,7 +105,7 @@ def _pattern_reader(tokens: list["Token | str"], zone: tzinfo) -> Read:
     fields = [token for token in tokens if isinstance(token, Token)]
     _check_fields([token.field for token in fields])
     shape = re.compile("".join(f"({t.shape})" if isinstance(t, Token) else re.escape(t) for t in tokens), re.ASCII)
-    if {token.field for token in fields} <= _CLOCK.keys() and all(token.read is int for token in fields):
+    if all(token.field in _CLOCK and token.is_padded for token in fields):
         return _digits_reader(shape, [token.field for token in fields], zone)
 
     def read(value: Any) -> datetime:
@@ -137,19 +133,19 @@ def _groups(shape: re.Pattern[str], value: Any) -> tuple[str, ...]:
     return match.groups()
 
 
-def _digits_reader(shape: re.Pattern[str], fields: list[str], zone: tzinfo) -> Read:
-    """Read a pattern of digits only: its groups are the arguments of `datetime` in another order."""
-    order = [fields.index(field) + 1 if field in fields else 0 for field in _CLOCK]
-    while order[-1] == 0:
-        order.pop()
-    if 0 in order:
-        return lambda value: _moment(dict(zip(fields, map(int, _groups(shape, value)), strict=True)), zone)
+def _digits_reader(shape: re.Pattern[str], names: list[str], zone: tzinfo) -> Read:
+    """Read two-digit fields and a year by putting them in ISO order: twice as fast as field by field."""
+    order = [names.index(name) + 1 for name in _CLOCK if name in names]
+    parts = ["%s" if name in names else f"{default:02d}" for name, default in _CLOCK.items()]
+    is_utc = zone is UTC
+    iso = "{}-{}-{}T{}:{}:{}".format(*parts) + ("+00:00" if is_utc else "")
 
     def read(value: Any) -> datetime:
         match = shape.fullmatch(value) if value.__class__ is str else None
         if match is None:
             raise ValueError("another shape")
-        return datetime(*map(int, match.group(*order)), tzinfo=zone)  # type: ignore[arg-type,misc]
+        moment = datetime.fromisoformat(iso % match.group(*order))
+        return moment if is_utc else moment.replace(tzinfo=zone)
 
     return read
 
@@ -157,11 +153,11 @@ def _digits_reader(shape: re.Pattern[str], fields: list[str], zone: tzinfo) -> R
 def _moment(fields: dict[str, Any], zone: tzinfo) -> datetime:
     if "seconds" in fields or "milliseconds" in fields:
         return EPOCH + timedelta(seconds=fields.get("seconds", 0), milliseconds=fields.get("milliseconds", 0))
-    clock = [fields.get(name, default) for name, default in _CLOCK.items()]
+    clock = {name: fields.get(name, default) for name, default in _CLOCK.items()}
     if "hour12" in fields:
-        clock[3] = _hour(fields["hour12"], fields["half"])
-    clock.append(fields.get("fraction", 0))
-    return datetime(*clock, tzinfo=fields.get("offset", zone))
+        clock["hour"] = _hour(fields["hour12"], fields["half"])
+    clock["microsecond"] = fields.get("fraction", 0)
+    return datetime(**clock, tzinfo=fields.get("offset", zone))
 
 
 def _hour(hour12: int, half: str) -> int:
@@ -177,12 +173,13 @@ _CLOCK = {"year": 1970, "month": 1, "day": 1, "hour": 0, "minute": 0, "second": 
 
 
 def _writer(pattern: str, zone: tzinfo) -> Write:
-    named: dict[str, Write] = {"ISO8601": _iso, "UNIX": lambda moment: _epoch_ms(moment) // 1000, "UNIX_MS": _epoch_ms}
-    return named.get(pattern) or _pattern_writer(_tokens(pattern, "/outputFormat"), zone)
+    if pattern == "YYYY-MM-DD":
+        return lambda moment: (moment if moment.tzinfo is zone else moment.astimezone(zone)).date().isoformat()
+    return _NAMED_WRITERS.get(pattern) or _pattern_writer(_tokens(pattern, "/outputFormat"), zone)
 
 
 def _iso(moment: datetime) -> str:
-    utc = moment if moment.tzinfo is UTC else _in_zone(moment, UTC)
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     return f"{utc.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
@@ -190,22 +187,25 @@ def _epoch_ms(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
-def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
-    try:
-        return moment.astimezone(zone)
-    except OverflowError as cause:
-        raise Unfit(f"{moment.isoformat()} is outside the calendar in the other time zone") from cause
+_NAMED_WRITERS: dict[str, Write] = {
+    "ISO8601": _iso,
+    "UNIX": lambda moment: _epoch_ms(moment) // 1000,
+    "UNIX_MS": _epoch_ms,
+}
 
 
 def _pattern_writer(tokens: list["Token | str"], zone: tzinfo) -> Write:
-    fields = [token.write for token in tokens if isinstance(token, Token)]
+    fields = _values([token.write for token in tokens if isinstance(token, Token)])
     pattern = "".join(t.form if isinstance(t, Token) else t.replace("%", "%%") for t in tokens)
+    return lambda moment: pattern % fields(moment if moment.tzinfo is zone else moment.astimezone(zone))
 
-    def write(moment: datetime) -> str:
-        local = moment if moment.tzinfo is zone else _in_zone(moment, zone)
-        return pattern % tuple([field(local) for field in fields])
 
-    return write
+def _values(fields: list[str | Write]) -> Callable[[datetime], Any]:
+    names = [field for field in fields if isinstance(field, str)]
+    if len(names) == len(fields):
+        return attrgetter(*names)
+    calls = [attrgetter(field) if isinstance(field, str) else field for field in fields]
+    return lambda moment: tuple([call(moment) for call in calls])
 
 
 # Patterns
@@ -219,13 +219,13 @@ class Token:
     shape: str
     read: Callable[[str], Any]
     form: str
-    write: Callable[[datetime], Any]
+    write: str | Write  # an attribute of datetime or a function of it
+    is_padded: bool = False
 
 
-def _digits(field: str, write: str | Callable[[datetime], Any], width: int = 2) -> tuple[Token, Token]:
-    of = attrgetter(write) if isinstance(write, str) else write
-    padded = Token(field, f"[0-9]{{{width}}}", int, f"%0{width}d", of)
-    return padded, Token(field, f"[0-9]{{1,{width}}}", int, "%d", of)
+def _digits(field: str, write: str | Write, width: int = 2) -> tuple[Token, Token]:
+    padded = Token(field, f"[0-9]{{{width}}}", int, f"%0{width}d", write, is_padded=True)
+    return padded, Token(field, f"[0-9]{{1,{width}}}", int, "%d", write)
 
 
 def _name(names: list[str]) -> Token:

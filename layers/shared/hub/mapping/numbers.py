@@ -9,7 +9,7 @@ from hub.mapping.config import BadConfig, Config, Unfit, found
 
 Number = int | float
 
-MAX_NUMBER_CHARS = 400
+MAX_NUMBER_CHARS = 300  # so many digits are still a finite double
 
 
 def number(config: Config) -> Callable[[Any], Any]:
@@ -38,17 +38,19 @@ def _check_separator(pointer: str, separator: str, shortest: int) -> None:
 def _reader(decimal: str, thousands: str) -> Callable[[Any], Number]:
     point, comma = re.escape(decimal), re.escape(thousands)
     groups = rf"[0-9]{{1,3}}(?:{comma}[0-9]{{2,3}})*{comma}[0-9]{{3}}|" if thousands else ""
-    shape = re.compile(rf"[+-]?(?:{groups}[0-9]+)({point}[0-9]*)?([eE][+-]?[0-9]+)?")
+    shape = re.compile(rf"\s*[+-]?(?:{groups}[0-9]+)({point}[0-9]*)?([eE][+-]?[0-9]+)?\s*")
 
     def read(value: Any) -> Number:
         if not isinstance(value, str):
             return _checked(value)
-        text = value.strip()
-        match = shape.fullmatch(text) if len(text) <= MAX_NUMBER_CHARS else None
+        match = shape.fullmatch(value) if len(value) <= MAX_NUMBER_CHARS else None
         if match is None:
             raise Unfit(f"expected a number, found {found(value)}")
-        text = text.replace(thousands, "") if thousands else text
-        return _checked(float(text.replace(decimal, "."))) if match.lastindex else int(text)
+        text = value.replace(thousands, "") if thousands else value
+        if not match.lastindex:
+            return int(text)
+        number = float(text if decimal == "." else text.replace(decimal, "."))
+        return number if match.lastindex == 1 else _checked(number)
 
     return read
 

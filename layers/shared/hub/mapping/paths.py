@@ -110,14 +110,14 @@ def full_path(path: str) -> str:
     return f"$.{path}" if _BARE.match(path) else path
 
 
-_FIRST = r"A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff"
-_NAME = rf"[{_FIRST}][{_FIRST}0-9]*"
+FIRST = r"A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff"
+NAME = rf"[{FIRST}][{FIRST}0-9]*"
 _INDEX = r"0|-?[1-9][0-9]{0,14}"
 _STEP = re.compile(
-    rf"\.({_NAME})|\['([^'\\\x00-\x1f\ud800-\udfff]*)'\]|\[\"([^\"\\\x00-\x1f\ud800-\udfff]*)\"\]|\[({_INDEX})\]"
+    rf"\.({NAME})|\['([^'\\\x00-\x1f\ud800-\udfff]*)'\]|\[\"([^\"\\\x00-\x1f\ud800-\udfff]*)\"\]|\[({_INDEX})\]"
 )
 _PLAIN = re.compile(rf"\$(?:{_STEP.pattern})*")
-_BARE = re.compile(f"[{_FIRST}]")
+_BARE = re.compile(f"[{FIRST}]")
 
 
 def _plain_steps(text: str) -> Steps:

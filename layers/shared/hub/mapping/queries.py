@@ -14,12 +14,13 @@ from typing import Any
 
 from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError, JSONPathMatch
 from jsonpath.function_extensions import Match, Search
+from jsonpath.lex import Lexer
 from jsonpath.parse import Parser
 from jsonpath.segments import JSONPathChildSegment, JSONPathRecursiveDescentSegment, JSONPathSegment
 from jsonpath.selectors import IndexSelector, NameSelector
 from jsonpath.stream import TokenStream
 
-from hub.mapping.paths import MISSING, BadPath, PathFailed, Steps
+from hub.mapping.paths import MISSING, NAME, BadPath, PathFailed, Steps
 
 MAX_VISITS = 500_000  # about five times the values of a 1 MB document
 MAX_PATTERN_S = 0.5
@@ -168,7 +169,12 @@ def _pattern(function: Match | Search, value: object, pattern: object) -> Any:
     return function.check_cache(pattern)
 
 
+class _Lexer(Lexer):
+    key_pattern = NAME  # the library's own lets `$.first-name` pass, which RFC 9535 does not
+
+
 class _Environment(JSONPathEnvironment):
+    lexer_class = _Lexer
     parser_class = _Parser
 
     def setup_function_extensions(self) -> None:

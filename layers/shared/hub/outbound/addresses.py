@@ -1,7 +1,7 @@
 """Which addresses the hub may dial, by explicit lists.
 
-`ipaddress`' own `is_global` is not enough: its answer differs between Python versions and lets 20 of the 52 special-purpose
-addresses pass on 3.11. Source: IANA IPv4 and IPv6 Special-Purpose Address Registries.
+`ipaddress`' own `is_global` is not enough: its answer differs between Python versions and lets 20 of the 52
+special-purpose addresses pass on 3.11. Source: IANA IPv4 and IPv6 Special-Purpose Address Registries.
 """
 
 from collections.abc import Iterable
@@ -94,7 +94,7 @@ def _is_within(address: Address, networks: Iterable[Network]) -> bool:
 
 
 def parse_allowed(text: str) -> tuple[tuple[Network, int | None], ...]:
-    """Return the operator's list "10.1.0.0/16, 127.0.0.0/8:8080, [fd00::/8]:8443" as (network, port or None for any port).
+    """Return the operator's list "10.1.0.0/16, [fd00::/8]:8443" as pairs of network and port (None = any port).
 
     Raises ValueError naming the entry that cannot be read.
     """

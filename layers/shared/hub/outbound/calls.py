@@ -36,7 +36,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """`headers` have lower-case names, repeated values joined by ", "; `body` is decompressed; `elapsed_ms` of the last attempt."""
+    """`headers` have lower-case names, repeated values joined by ", "; `body` is decompressed.
+
+    `elapsed_ms` is that of the last attempt.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -45,7 +48,10 @@ class Reply:
     attempts: int = 1
 
     def links(self) -> dict[str, str]:
-        """Return the Link header as {relation: URL as written, maybe relative}; the first of a relation counts (RFC 8288)."""
+        """Return the Link header as {relation: URL as written, maybe relative}; the first of a relation counts.
+
+        Source: RFC 8288.
+        """
         found: dict[str, str] = {}
         for url, parameters in LINK.findall(self.headers.get("link", "")):
             relation = LINK_RELATION.search(parameters)
@@ -55,7 +61,7 @@ class Reply:
 
 
 def full_url(call: Call) -> str:
-    """Return the URL with `params`. The query that was written stays as it was, byte for byte."""
+    """Return the URL with `params` behind the query it has."""
     if not call.params:
         return call.url
     joint = "&" if "?" in call.url else "?"

@@ -4,6 +4,7 @@ import re
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from hub.core.errors import TargetForbidden
 from hub.outbound.addresses import (
@@ -27,14 +28,15 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 URL_PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?]*)(.*)", re.DOTALL)
 HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?")
 LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-# Resolvers read a name that ends in a number as an IPv4 address: 2130706433, 0x7f.1, 127.1 (WHATWG URL, "ends in a number").
+# Resolvers read a name that ends in a number as an IPv4 address: 2130706433, 0x7f.1, 127.1 (WHATWG URL).
 ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
-FORBIDDEN_CHARACTER = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029]|\s")
+FORBIDDEN_CHARACTER = re.compile(r"[\x00-\x20\x7f-\xa0\\\ud800-\udfff]|\s")
+SENT_AS_WRITTEN = "!$&'()*+,;=:@/?%"
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a URL leads: `host` is lower-case ASCII, `address` is set when the host is a literal; `path` has the query."""
+    """Where a URL leads: `host` in lower-case ASCII, `path` percent-encoded with the query, `address` of a literal."""
 
     scheme: str
     host: str
@@ -43,13 +45,9 @@ class Target:
     address: Address | None
 
     @property
-    def origin(self) -> str:
+    def authority(self) -> str:
         port = "" if self.port == DEFAULT_PORT[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{_in_url(self.host)}{port}"
-
-    @property
-    def url(self) -> str:
-        return f"{self.origin}{self.path}"
+        return f"{_in_url(self.host)}{port}"
 
 
 def system_resolver(host: str, port: int) -> list[str]:
@@ -60,7 +58,7 @@ def system_resolver(host: str, port: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Guard:
-    """`allowed` is the operator's list: its addresses may be private, speak http and use the listed port (None = any)."""
+    """`allowed` is the operator's list: its addresses may be private, speak http, use the listed port (None = any)."""
 
     allowed: tuple[tuple[Network, int | None], ...] = ()
     own_hosts: frozenset[str] = frozenset()
@@ -148,9 +146,9 @@ def _target(scheme: str, authority: str, rest: str) -> Target:
     port = int(parts[2] or DEFAULT_PORT[scheme]) if parts else 0
     if parts is None or not 0 < port < 65536:
         raise TargetForbidden(f"Expected host or host:port, found {authority[:100]!r}")
-    host = parts[1].strip("[]") if parts[1].startswith("[") else _ascii_name(parts[1])
-    address = _literal(host, parts[1])
-    path = rest if rest.startswith("/") else f"/{rest}"
+    host = parts[1] if parts[1].startswith("[") else _ascii_name(parts[1])
+    address = _literal(host)
+    path = quote(rest if rest.startswith("/") else f"/{rest}", safe=SENT_AS_WRITTEN)
     return Target(scheme, host if address is None else str(address), port, path, address)
 
 
@@ -168,15 +166,15 @@ def _idna(host: str) -> str:
         raise TargetForbidden(f"Expected a host name, found {host[:100]!r}") from error
 
 
-def _literal(host: str, written: str) -> Address | None:
+def _literal(host: str) -> Address | None:
     """Return the address when the host is one, None for a name. Raises TargetForbidden for everything between."""
-    if written.startswith("[") or ENDS_IN_NUMBER.fullmatch(host):
+    if host.startswith("[") or ENDS_IN_NUMBER.fullmatch(host):
         try:
-            return parse_address(host)
+            return parse_address(host.strip("[]") if ":" in host else host)
         except ValueError as error:
-            raise TargetForbidden(f"Expected a host name or a plain IP address, found {written[:100]!r}") from error
+            raise TargetForbidden(f"Expected a host name or a plain IP address, found {host[:100]!r}") from error
     if len(host) > 253 or not all(LABEL.fullmatch(label) for label in host.split(".")):
-        raise TargetForbidden(f"Expected a host name, found {written[:100]!r}")
+        raise TargetForbidden(f"Expected a host name, found {host[:100]!r}")
     return None
 
 

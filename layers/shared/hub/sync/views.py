@@ -43,4 +43,5 @@ def job(item: Item) -> Json:
 
 def log_line(item: Item) -> Json:
     """Return `{at, kind, page, message, ...facts}`."""
-    return {name: item[name] for name in ("at", "kind", "page", "message")} | jsontext.parse(item["facts"].encode())
+    facts: Json = jsontext.parse(item["facts"].encode())
+    return {**facts, **{name: item[name] for name in ("at", "kind", "page", "message")}}
