@@ -79,7 +79,8 @@ def main() -> None:
         handler = load(sys.argv[1])
     except BaseException as error:  # noqa: BLE001 - the edge: an import that fails is a function error too
         replies.write(json.dumps(failure(error)).encode() + b"\n")
-        return
+        sys.stderr.flush()
+        os._exit(1)  # an orderly end would wait for the thread that reads
     replies.write(b"{}\n")
     while True:
         replies.write(run(handler, json.loads(inbox.get())))

@@ -122,6 +122,8 @@ class _Worker:
             line = self._process.stdout.readline()
         finally:
             timer.cancel()
+        if len(line) > _MAX_PAYLOAD_BYTES:
+            raise FunctionFailed("Function.ResponseSizeTooLarge", f"the result has {len(line)} bytes")
         if line.endswith(b"\n"):
             return json.loads(line)  # type: ignore[no-any-return]
         self._process.wait()

@@ -110,11 +110,12 @@ def _ensure_table(clients: Clients, resource: Resource) -> None:
     try:
         existing: Any = clients.dynamodb.describe_table(TableName=name)["Table"]
     except clients.dynamodb.exceptions.ResourceNotFoundException:
-        clients.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **wanted)
-        _expire(clients, name, resource.properties.get("TimeToLiveSpecification"))
-        return
+        existing = clients.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **wanted)[
+            "TableDescription"
+        ]
     if _shape(existing) != _shape(wanted):
         raise TemplateError(f"The keys or indexes of {resource.logical_id} changed; start with a fresh --state folder")
+    _expire(clients.dynamodb, name, resource.properties.get("TimeToLiveSpecification") or {})
 
 
 def _shape(table: Json) -> Any:
@@ -122,9 +123,14 @@ def _shape(table: Json) -> Any:
     return table["KeySchema"], sorted((index["IndexName"], str(index["KeySchema"])) for index in indexes)
 
 
-def _expire(clients: Clients, table: str, spec: Json | None) -> None:
-    if spec:
-        clients.dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=spec)  # type: ignore[arg-type]
+def _expire(dynamodb: "DynamoDBClient", table: str, wanted: Json) -> None:
+    """Bring the expiry of a table up to date, also of one that an earlier run created."""
+    found = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    is_enabled = found.get("TimeToLiveStatus") == "ENABLED"
+    attribute = wanted.get("AttributeName") or found.get("AttributeName")
+    if attribute and is_enabled != bool(wanted.get("Enabled")):
+        spec: Any = {"AttributeName": attribute, "Enabled": not is_enabled}
+        dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=spec)
 
 
 def _ensure_queue(clients: Clients, resource: Resource) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -71,6 +72,7 @@ def test_function_gets_the_event_and_the_authorizers_context(client: httpx.Clien
         ("/echo", "please", 403, '{"message":"Forbidden"}'),
         ("/echo", "crash", 500, '{"message":"Internal Server Error"}'),
         ("/echo?do=fail", "sesame:acme", 500, '{"message":"Internal Server Error"}'),
+        ("/echo?do=flood", "sesame:acme", 500, '{"message":"Internal Server Error"}'),
         ("/echo?do=plain", "sesame:acme", 200, '{"answer":42}'),
     ],
 )
@@ -210,6 +212,38 @@ def test_state_survives_a_restart(tmp_path: Path, eventually: Eventually) -> Non
         eventually(lambda: "waiting" in items(second))
 
 
+def test_template_that_changed_reaches_the_state_of_an_earlier_run(tmp_path: Path) -> None:
+    app, state = tmp_path / "app", tmp_path / "state"
+    shutil.copytree(APP.parent, app)
+    with Stack(app / "template.yaml", state, queues=False) as first:
+        put(first, "kept")
+        assert expiry(first) == "DISABLED"
+
+    change(app / "template.yaml", "    Type: AWS::DynamoDB::Table\n    Properties:\n", EXPIRES)
+    change(app / "template.yaml", "        Happened:\n", "        Renamed:\n")
+    with Stack(app / "template.yaml", state, queues=False) as second:
+        rules = second.aws("events").list_rules(EventBusName="integration-hub-bus")["Rules"]
+        assert expiry(second) == "ENABLED"
+        assert [rule["Name"] for rule in rules] == ["integration-hub-Listener-Renamed"]
+        assert "kept" in items(second)
+
+
+EXPIRES = (
+    "    Type: AWS::DynamoDB::Table\n    Properties:\n"
+    "      TimeToLiveSpecification: { AttributeName: expires, Enabled: true }\n"
+)
+
+
+def change(path: Path, old: str, new: str) -> None:
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def expiry(stack: Stack) -> str:
+    found = stack.aws("dynamodb").describe_time_to_live(TableName=TABLE)["TimeToLiveDescription"]
+    return str(found["TimeToLiveStatus"])
+
+
 def test_power_cut_loses_nothing_that_is_older_than_a_few_seconds(tmp_path: Path, eventually: Eventually) -> None:
     snapshot = tmp_path / "aws" / "snapshot.json"
     with Stack(APP, tmp_path, queues=False) as first:
@@ -329,7 +363,8 @@ def test_run_says_ready_first_and_ends_well_on_ctrl_c(tmp_path: Path) -> None:
 def test_run_ends_with_one_line_when_the_port_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = subprocess.run([*RUN, str(tmp_path), "--port", port], cwd=ROOT, capture_output=True, text=True)
+        command = [*RUN, str(tmp_path), "--port", port]
+        ended = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.splitlines() == [f"error: Port {port} is taken or not allowed: Address already in use"]

@@ -177,6 +177,7 @@ def test_record_that_cannot_be_searched_is_rejected_alone() -> None:
     [
         (FieldRule("$[", "x"), "/source"),
         (FieldRule("$.x", "$.*"), "/target"),
+        (FieldRule("$.x", "$[0]"), "/target"),
         (FieldRule("$.x", "x", "upper"), "/transform/type"),
         (FieldRule("$.x", "x", "direct", {"onError": "skip"}), "/transform/config/onError"),
         (FieldRule("$.x", "x", "direct", {"onError": 5}), "/transform/config/onError"),

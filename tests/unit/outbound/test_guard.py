@@ -4,7 +4,6 @@ import socket
 from dataclasses import replace
 
 import pytest
-
 from hub.core.errors import TargetForbidden
 from hub.outbound.guard import Guard, Resolver
 
@@ -80,7 +79,7 @@ def test_authority_names_the_port_when_it_is_not_the_default(url: str, authority
     "url", ["http://a.example/", "https://a.example:80/", "https://a.example:22/", "https://a.example:9443"]
 )
 def test_scheme_and_port_are_refused_without_a_look_up_when_no_network_is_listed(url: str) -> None:
-    with pytest.raises(TargetForbidden, match="Expected (https|port 443 or 8443)"):
+    with pytest.raises(TargetForbidden, match=r"Expected (https|port 443 or 8443)"):
         CLOSED.check_url(url)
 
 
@@ -111,7 +110,7 @@ def test_name_is_looked_up_once_and_all_its_addresses_are_returned() -> None:
 def test_name_is_refused_when_any_of_its_addresses_is_forbidden(private: str) -> None:
     target = CLOSED.check_url("https://a.example/")
 
-    with pytest.raises(TargetForbidden, match="a.example"):
+    with pytest.raises(TargetForbidden, match=r"a\.example"):
         CLOSED.resolve(target, answering(PUBLIC, private))
 
 

@@ -54,7 +54,7 @@ def settings() -> Settings:
         kms_key_id=read.text("KMS_KEY_ID"),
         sync_queue_url=read.text("SYNC_QUEUE_URL"),
         retention_days=read.number("RETENTION_DAYS"),
-        rate_limits=read.numbers("RATE_LIMITS"),
+        rate_limits=read.numbers("RATE_LIMITS", at_least="integration"),
         sync_lease_s=read.number("SYNC_LEASE_S"),
         outbound_allowed_private=read.text("OUTBOUND_ALLOWED_PRIVATE"),
         own_hosts=read.optional_names("OWN_HOSTS"),
@@ -91,10 +91,13 @@ class _Reader:
     def number(self, name: str) -> int:
         return self._integer(name, self.text(name))
 
-    def numbers(self, name: str) -> dict[str, int]:
-        """Read `a=1,b=2`."""
+    def numbers(self, name: str, at_least: str) -> dict[str, int]:
+        """Read `a=1,b=2`, in which `at_least` must be one of the names."""
         pairs = (entry.partition("=") for entry in self.text(name).split(",") if entry.strip())
-        return {key.strip(): self._integer(name, value) for key, _, value in pairs}
+        found = {key.strip(): self._integer(name, value) for key, _, value in pairs}
+        if name in self._environment and at_least not in found:
+            self._faults.append(f"{name} must name {at_least}")
+        return found
 
     def optional_names(self, name: str) -> tuple[str, ...]:
         return tuple(entry.strip() for entry in self._environment.get(name, "").split(",") if entry.strip())

@@ -61,11 +61,10 @@ def compile_rules(
 
 def _line(index: int, rule: FieldRule, transforms: Mapping[str, Transform]) -> Line:
     try:
-        source, target = _steps("/source", steps_of, rule.source), _steps("/target", target_steps, rule.target)
+        source, target = _source(rule.source), _target(rule.target)
         transform, convert, on_error = _transform(rule, transforms)
     except BadConfig as cause:
         raise BadRule(index, cause.pointer, cause.message) from cause
-    assert target is not None  # noqa: S101  target_steps gives no None
     return Line(
         target=target,
         put=setter(rule.target),
@@ -79,11 +78,21 @@ def _line(index: int, rule: FieldRule, transforms: Mapping[str, Transform]) -> L
     )
 
 
-def _steps(pointer: str, read: Callable[[str], Steps | None], path: str) -> Steps | None:
+def _source(path: str) -> Steps | None:
     try:
-        return read(path)
+        return steps_of(path)
     except BadPath as cause:
-        raise BadConfig(pointer, str(cause)) from cause
+        raise BadConfig("/source", str(cause)) from cause
+
+
+def _target(path: str) -> Steps:
+    try:
+        steps = target_steps(path)
+    except BadPath as cause:
+        raise BadConfig("/target", str(cause)) from cause
+    if isinstance(steps[0], int):
+        raise BadConfig("/target", f"a document is an object: expected a name first, found {path!r}")
+    return steps
 
 
 def _transform(rule: FieldRule, transforms: Mapping[str, Transform]) -> tuple[Transform, Convert, str]:

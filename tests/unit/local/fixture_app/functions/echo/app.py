@@ -43,6 +43,10 @@ def binary(_event: object, _context: object) -> dict[str, Any]:
     return {"statusCode": 201, "cookies": ["a=1", "b=2"], "body": body, "isBase64Encoded": True}
 
 
+def flood(_event: object, _context: object) -> str:
+    return "x" * 7 * 1024 * 1024
+
+
 def put(_event: object, _context: object) -> dict[str, Any]:
     table = boto3.client("dynamodb")
     for number in range(20):
@@ -50,4 +54,4 @@ def put(_event: object, _context: object) -> dict[str, Any]:
     return {"statusCode": 204}
 
 
-ACTIONS = {"echo": echo, "fail": fail, "sleep": sleep, "plain": plain, "binary": binary, "put": put}
+ACTIONS = {"echo": echo, "fail": fail, "sleep": sleep, "plain": plain, "binary": binary, "put": put, "flood": flood}

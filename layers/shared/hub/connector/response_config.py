@@ -1,0 +1,72 @@
+"""What an endpoint answers and how the next page is found: S000's "Response Mapping" and "Pagination"."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from hub.connector.strict import Strict
+from hub.mapping.fields import FieldRule
+from hub.mapping.paths import MISSING
+
+# What a document type may be called; see `hub.documents`.
+TYPE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+LONGEST_PATH = 1000
+
+
+class Transform(Strict):
+    type: Literal[
+        "direct", "concat", "split", "map", "date", "number", "boolean", "template", "expression", "lookup"
+    ]
+    config: dict[str, Any] = {}
+
+
+class FieldMapping(Strict):
+    source: str = Field(max_length=LONGEST_PATH)
+    target: str = Field(min_length=1, max_length=LONGEST_PATH)
+    transform: Transform | None = None
+    default: Any = None
+    skip_if_empty: bool = False
+
+    def rule(self) -> FieldRule:
+        return FieldRule(
+            source=self.source,
+            target=self.target,
+            transform=self.transform.type if self.transform else "direct",
+            config=self.transform.config if self.transform else {},
+            default=self.default if "default" in self.model_fields_set else MISSING,
+            skip_if_empty=self.skip_if_empty,
+        )
+
+
+class MetadataMapping(Strict):
+    total_count: str | None = Field(default=None, max_length=LONGEST_PATH)
+    page_info: str | None = Field(default=None, max_length=LONGEST_PATH)
+
+
+class ResponseMapping(Strict):
+    """Without `field_mappings` a record becomes the document as it is."""
+
+    data_path: str = Field(max_length=LONGEST_PATH)
+    field_mappings: list[FieldMapping] = Field(default=[], max_length=500)
+    target_shard_type_id: str | None = Field(default=None, pattern=TYPE_PATTERN)
+    identifier_field: str = Field(min_length=1, max_length=LONGEST_PATH)
+    error_path: str | None = Field(default=None, max_length=LONGEST_PATH)
+    metadata_mapping: MetadataMapping | None = None
+
+
+class EndCondition(Strict):
+    type: Literal["empty_array", "count_less_than_limit", "cursor_null", "has_more_field"]
+    field: str | None = Field(default=None, max_length=LONGEST_PATH)
+
+
+class Pagination(Strict):
+    type: Literal["offset", "cursor", "page", "link"]
+    offset_param: str | None = Field(default=None, min_length=1, max_length=200)
+    limit_param: str | None = Field(default=None, min_length=1, max_length=200)
+    max_limit: int | None = Field(default=None, ge=1, le=100_000)
+    cursor_param: str | None = Field(default=None, min_length=1, max_length=200)
+    cursor_path: str | None = Field(default=None, max_length=LONGEST_PATH)
+    page_param: str | None = Field(default=None, min_length=1, max_length=200)
+    page_size_param: str | None = Field(default=None, min_length=1, max_length=200)
+    next_link_path: str | None = Field(default=None, max_length=LONGEST_PATH)
+    end_condition: EndCondition | None = None

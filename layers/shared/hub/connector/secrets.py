@@ -1,0 +1,110 @@
+"""The secret fields of a definition: where they are, and the handles that stand for them once they are stored.
+
+Everything here works on the raw JSON, by JSON pointer (`/auth/token`, `/auth/headers/X-Key`), and changes nothing in
+place. A handle `{{encrypted:<mask>}}` in a secret field means "unchanged"; anywhere else it is refused.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hub.connector.urls import BadUrl, origin
+from hub.core.problems import pointer
+
+Json = dict[str, Any]
+
+HANDLE_START, HANDLE_END = "{{encrypted:", "}}"
+SHOWN_FROM = 20
+_IN_AUTH = ("keyValue", "token", "password", "clientSecret", "accessToken", "refreshToken")
+_FOR_TOKEN_URL = frozenset({"/auth/clientSecret", "/auth/refreshToken"})
+_WEBHOOK_SECRET = "/webhookConfig/webhookSecret"  # noqa: S105  a place, not a secret
+
+
+def secret_fields(raw: Json) -> dict[str, str]:
+    """Return the values of all secret fields that are present, plain or handles, by pointer."""
+    auth, webhook = _object(raw, "auth"), _object(raw, "webhookConfig")
+    found = {f"/auth/{name}": auth[name] for name in _IN_AUTH if name in auth}
+    found |= {pointer(("auth", "headers", name)): value for name, value in _object(auth, "headers").items()}
+    found |= {_WEBHOOK_SECRET: webhook["webhookSecret"]} if "webhookSecret" in webhook else {}
+    return {place: value for place, value in found.items() if isinstance(value, str)}
+
+
+def extract_secrets(raw: Json) -> tuple[Json, dict[str, str]]:
+    """Return the definition with a handle for every plain secret, and those secrets by pointer."""
+    plain = {place: value for place, value in secret_fields(raw).items() if not is_handle(value)}
+
+    def replaced(place: str, value: Any) -> Any:
+        return handle_for(plain[place]) if place in plain else value
+
+    return _with_secret_fields(raw, replaced), plain
+
+
+def secret_handles(raw: Json) -> set[str]:
+    """Return the pointers of the secret fields that hold a handle: the secrets to keep."""
+    return {place for place, value in secret_fields(raw).items() if is_handle(value)}
+
+
+def masked(raw: Json) -> Json:
+    """Return the definition for an answer: no plain secret, handles as they are."""
+    return extract_secrets(raw)[0]
+
+
+def origins(raw: Json) -> dict[str, str]:
+    """Return, by pointer, the origin each secret is sent to; a stored secret must not follow a change of it.
+
+    A webhook secret is sent nowhere and has none.
+    """
+    base, token = _origin_of(raw.get("baseUrl")), _origin_of(_object(raw, "auth").get("tokenUrl"))
+    places = secret_fields(raw).keys() - {_WEBHOOK_SECRET}
+    return {place: token if place in _FOR_TOKEN_URL else base for place in places}
+
+
+def misplaced_handles(raw: Any) -> list[str]:
+    """Return the pointers of all texts that contain a handle and are not a secret field that is one."""
+    allowed = secret_handles(raw) if isinstance(raw, dict) else set()
+    return [place for place, text in _texts(raw, ()) if HANDLE_START in text and place not in allowed]
+
+
+def is_handle(value: str) -> bool:
+    return value.startswith(HANDLE_START) and value.endswith(HANDLE_END)
+
+
+def handle_for(secret: str) -> str:
+    shown = f"{secret[:4]}...{secret[-4:]}" if len(secret) >= SHOWN_FROM else "****"
+    return f"{HANDLE_START}{shown}{HANDLE_END}"
+
+
+def _with_secret_fields(raw: Json, change: Callable[[str, Any], Any]) -> Json:
+    copy = dict(raw)
+    for name in ("auth", "webhookConfig"):
+        if isinstance(raw.get(name), dict):
+            copy[name] = {key: change(pointer((name, key)), value) for key, value in raw[name].items()}
+    headers = _object(_object(raw, "auth"), "headers")
+    if headers:
+        changed = {key: change(pointer(("auth", "headers", key)), value) for key, value in headers.items()}
+        copy["auth"] = {**copy["auth"], "headers": changed}
+    return copy
+
+
+def _texts(value: Any, place: tuple[str | int, ...]) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield pointer(place), value
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _texts(child, (*place, index))
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            yield pointer(place), str(name)
+            yield from _texts(child, (*place, name))
+
+
+def _origin_of(url: Any) -> str:
+    """A URL that cannot be read is an origin of its own, so that no secret follows it."""
+    try:
+        return origin(url) if isinstance(url, str) else ""
+    except BadUrl:
+        return str(url)
+
+
+def _object(raw: Any, name: str) -> Json:
+    value = raw.get(name) if isinstance(raw, dict) else None
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,25 @@
+"""The base of every model of the connector format: camelCase names in JSON, no unknown words, no guessing of types."""
+
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Strict(BaseModel):
+    # Inputs stay out of errors: one of them may be a secret.
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", strict=True, frozen=True, hide_input_in_errors=True
+    )
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Return every word of the format, for hints such as "did you mean"."""
+    words: set[str] = set()
+    waiting: list[type[BaseModel]] = [Strict]
+    while waiting:
+        model = waiting.pop()
+        waiting += model.__subclasses__()
+        words |= {field.alias or name for name, field in model.model_fields.items()}
+    return frozenset(words)

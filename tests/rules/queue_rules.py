@@ -1,0 +1,110 @@
+"""What wakes each worker, and what a queue needs so that nothing is lost."""
+
+from local.intrinsics import Json
+from tests.rules.reading import Function, functions, listed, named, resources
+
+# Whatever is not HTTP and calls a function: a line that leaves the template leaves its work undone.
+WAKES = {
+    "SyncWorker": {"queue SyncQueue"},
+    "Sweeper": {"schedule rate(1 minute)", "bus HubBus: scheduler.hourly"},
+}
+API_GATEWAY_DEADLINE_S = 29
+# No call to another system takes longer; a worker must live to record how it ended.
+OUTBOUND_DEADLINE_S = 30
+MAX_RECEIVES = 10
+FOURTEEN_DAYS_S = 14 * 86_400
+
+
+def wakes(template: Json) -> list[str]:
+    found = []
+    for function in functions(template):
+        present = {_wake(event) for event in function.events.values()} - {""}
+        expected = WAKES.get(function.name, set())
+        found += [f"{function.name} is not woken by {wake}" for wake in sorted(expected - present)]
+        found += [f"{function.name} is woken by {wake}, which WAKES lacks" for wake in sorted(present - expected)]
+    return found
+
+
+def _wake(event: Json) -> str:
+    kind, properties = event["Type"], event.get("Properties") or {}
+    if kind == "SQS":
+        return f"queue {named(properties['Queue'])}"
+    if kind == "EventBridgeRule":
+        pattern = properties.get("Pattern") or {}
+        return f"bus {named(properties.get('EventBusName'))}: {' '.join(pattern.get('detail-type') or [])}"
+    if kind in ("Schedule", "ScheduleV2"):
+        return f"schedule {properties.get('ScheduleExpression') or properties.get('Schedule')}"
+    return "" if kind == "HttpApi" else kind
+
+
+def time_outs(template: Json) -> list[str]:
+    """API Gateway stops waiting after 29 s; a worker that calls out must outlive the call."""
+    found = []
+    for function in functions(template):
+        if any(function.of_type("HttpApi")) and function.timeout_s > API_GATEWAY_DEADLINE_S:
+            found.append(f"{function.name} answers HTTP but may take {function.timeout_s} s")
+        if any(function.of_type("SQS")) and function.timeout_s <= OUTBOUND_DEADLINE_S:
+            found.append(f"{function.name} may end after {function.timeout_s} s, before the call it makes")
+    return found
+
+
+def partial_failures(template: Json) -> list[str]:
+    return [
+        f"{function.name}.{name} does not report partial failures"
+        for function in functions(template)
+        for name, event in function.of_type("SQS")
+        if "ReportBatchItemFailures" not in (event.get("FunctionResponseTypes") or [])
+    ]
+
+
+def consumed_queues(template: Json) -> list[str]:
+    queues = resources(template, "AWS::SQS::Queue")
+    return [
+        fault
+        for function in functions(template)
+        for _, event in function.of_type("SQS")
+        for fault in _queue_faults(queues, named(event["Queue"]), function)
+    ]
+
+
+def _queue_faults(queues: dict[str, Json], name: str, function: Function) -> list[str]:
+    if name not in queues:
+        return [f"{function.name} reads {name or 'a queue'} that the template does not make"]
+    found = []
+    redrive = queues[name].get("RedrivePolicy") or {}
+    if named(redrive.get("deadLetterTargetArn")) not in queues.keys() - {name}:
+        found.append(f"{name} has no dead letter queue")
+    if redrive.get("maxReceiveCount") != MAX_RECEIVES:
+        found.append(f"{name}: maxReceiveCount is not {MAX_RECEIVES}")
+    if queues[name].get("VisibilityTimeout") != 6 * function.timeout_s:
+        found.append(f"{name}: VisibilityTimeout is not 6 x the {function.timeout_s} s of {function.name}")
+    return found
+
+
+def every_queue(template: Json) -> list[str]:
+    """A queue is read by one function or keeps what that one could not do."""
+    queues = resources(template, "AWS::SQS::Queue")
+    used = [named((queue.get("RedrivePolicy") or {}).get("deadLetterTargetArn")) for queue in queues.values()]
+    for function in functions(template):
+        used += [named(event["Queue"]) for _, event in function.of_type("SQS")]
+    found = [f"{name} is read {used.count(name)} times" for name in queues if used.count(name) != 1]
+    for name, queue in queues.items():
+        if queue.get("MessageRetentionPeriod") != FOURTEEN_DAYS_S:
+            found.append(f"{name} does not keep messages for 14 days")
+        if queue.get("SqsManagedSseEnabled") is not True:
+            found.append(f"{name} is not encrypted")
+    return found
+
+
+def bus_rules(template: Json) -> list[str]:
+    buses = resources(template, "AWS::Events::EventBus")
+    return [
+        f"{function.name}.{name} listens to a bus that the template does not make"
+        for function in functions(template)
+        for name, event in function.of_type("EventBridgeRule")
+        for bus in listed(event.get("EventBusName"))
+        if named(bus) not in buses
+    ]
+
+
+RULES = (wakes, time_outs, partial_failures, consumed_queues, every_queue, bus_rules)

@@ -1,0 +1,41 @@
+"""What a function loads before its first request: a package that only some calls need is left to those calls."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.rules.reading import ROOT, groups
+
+# For each function the packages that its start must not load.
+LEFT_OUT = {
+    "authorizer": {"pydantic", "httpx", "jsonpath", "jsonpath_ng", "jwt", "cryptography"},
+    "custom_integrations": {"httpx", "jwt", "cryptography"},
+    "documents": {"pydantic", "pydantic_core", "httpx", "jsonpath", "jsonpath_ng", "jwt", "cryptography"},
+    "insights": {"pydantic", "pydantic_core", "httpx", "jsonpath", "jsonpath_ng", "jwt", "cryptography"},
+    "sweeper": {"pydantic", "httpx", "jsonpath", "jsonpath_ng", "jwt", "cryptography"},
+    "sync": {"pydantic", "pydantic_core", "httpx", "jsonpath", "jsonpath_ng", "jwt", "cryptography"},
+    "sync_worker": {"jwt"},
+}
+PROBE = "import app, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+
+
+def packages_loaded(group: str) -> set[str]:
+    """Return the packages that a new process has after importing the function."""
+    path = os.pathsep.join(str(ROOT / part) for part in (f"functions/{group}", "layers/shared"))
+    command = [sys.executable, "-P", "-W", "error", "-c", PROBE]
+    environment = {"PYTHONPATH": path, "PATH": os.environ["PATH"]}
+    return set(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.split())
+
+
+def test_every_function_says_what_its_start_leaves_out() -> None:
+    assert LEFT_OUT.keys() == groups()
+
+
+@pytest.mark.parametrize("group", sorted(LEFT_OUT))
+def test_start_does_not_load_what_only_some_calls_need(group: str) -> None:
+    loaded = packages_loaded(group)
+
+    assert "hub" in loaded
+    assert loaded & LEFT_OUT[group] == set()

@@ -1,0 +1,112 @@
+"""A clock that stands still, the log as it is written, tables on moto, and a table and a KMS in memory."""
+
+import io
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+os.environ["MOTO_ACCOUNT_ID"] = "000000000000"  # read on import, by whichever test comes first
+import boto3
+import pytest
+from hub.core import clock
+from hub.core.attributes import Item
+from hub.core.caller import Tenant
+from hub.core.config import Settings
+from hub.core.tables import Key, Put, Table, Tables
+from moto import mock_aws
+
+ACME = Tenant("acme")
+OTHER = Tenant("other")
+
+
+@pytest.fixture
+def at() -> Iterator[Callable[[float], None]]:
+    """Set the hub's clock to an epoch second, where it stays."""
+    yield lambda epoch_s: clock.use(lambda: epoch_s)
+    clock.use(None)
+
+
+class LogLines:
+    def __init__(self, stream: io.StringIO) -> None:
+        self._stream = stream
+
+    @property
+    def text(self) -> str:
+        return self._stream.getvalue()
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text.splitlines()]
+
+
+@pytest.fixture
+def log() -> Iterator[LogLines]:
+    """What the hub logs, byte for byte as CloudWatch would get it."""
+    handler = cast("logging.StreamHandler[Any]", logging.getLogger("hub").handlers[0])
+    stream = io.StringIO()
+    before = handler.setStream(stream)
+    yield LogLines(stream)
+    if before is not None:
+        handler.setStream(before)
+
+
+def make_settings(prefix: str = "unit") -> Settings:
+    return Settings(
+        config_table=f"{prefix}-config",
+        credentials_table=f"{prefix}-credentials",
+        documents_table=f"{prefix}-documents",
+        activity_table=f"{prefix}-activity",
+        coordination_table=f"{prefix}-coordination",
+        bus_name="bus",
+        blob_bucket="blobs",
+        kms_key_id="key",
+        sync_queue_url="https://queue.test",
+        retention_days=30,
+        rate_limits={"integration": 200, "search": 30},
+        sync_lease_s=120,
+        outbound_allowed_private="",
+        own_hosts=(),
+    )
+
+
+@pytest.fixture
+def tables() -> Iterator[Tables]:
+    """Five empty tables."""
+    settings = make_settings()
+    names = [f"unit-{name}" for name in ("config", "credentials", "documents", "activity", "coordination")]
+    with mock_aws():
+        client = boto3.client(
+            "dynamodb", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+        )
+        for name in names:
+            client.create_table(
+                TableName=name,
+                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+                AttributeDefinitions=[
+                    {"AttributeName": "pk", "AttributeType": "S"},
+                    {"AttributeName": "sk", "AttributeType": "S"},
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        yield Tables(client, settings)
+        for name in names:
+            client.delete_table(TableName=name)
+
+
+class MemoryTable(Table):
+    """A table that only keeps and finds items by key."""
+
+    def __init__(self) -> None:
+        super().__init__(cast("Any", None), "memory")
+        self.items: dict[tuple[str, str], Item] = {}
+
+    def get(self, item_key: Key) -> Item | None:
+        return self.items.get((item_key["pk"], item_key["sk"]))
+
+    def take(self, write: Put | None) -> Item:
+        """Do a Put without its condition and return the item."""
+        assert write is not None
+        self.items[write.item["pk"], write.item["sk"]] = write.item
+        return write.item
