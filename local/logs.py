@@ -63,7 +63,8 @@ class Log:
             if not _is_metric(entry):
                 self._write(f"{datetime.now():%H:%M:%S}         {function}: {raw}")
             return
-        self._write(f"{datetime.now():%H:%M:%S} {entry.get('level', ''):7} {function}: {rendered(entry)}")
+        if not _is_told_by_gateway(entry):
+            self._write(f"{datetime.now():%H:%M:%S} {entry.get('level', ''):7} {function}: {rendered(entry)}")
 
     def _write(self, line: str) -> None:
         with self._lock:
@@ -93,3 +94,8 @@ def _value(value: Any) -> str:
 
 def _is_metric(entry: Any) -> bool:
     return isinstance(entry, dict) and "_aws" in entry
+
+
+def _is_told_by_gateway(entry: dict[str, Any]) -> bool:
+    """The gateway writes a line per request already; the function's adds something only when it refused."""
+    return entry["message"] == "request.answered" and "code" not in entry

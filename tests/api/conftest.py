@@ -7,8 +7,10 @@ result is given by the test.
 import itertools
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,11 @@ from urllib.parse import urlencode
 
 import boto3
 import pytest
-
-os.environ["MOTO_ACCOUNT_ID"] = "000000000000"  # read on import: the account of the local stack's ARNs
-from hub.core import config, resources
+from botocore.exceptions import EndpointConnectionError
+from hub.core import clock, config, resources
+from hub.core.attributes import Item
+from hub.core.caller import Tenant
+from hub.core.tables import Tables, partition
 from moto import mock_aws
 
 from local import template
@@ -27,6 +31,7 @@ from local.http_events import Request, request_event
 from local.openapi import load_app
 from local.resources import Clients, ensure, ensure_keys
 from local.routes import RouteTable
+from tests.api import small_api
 
 ROOT = Path(__file__).parents[2]
 PARAMETERS = {"JwtIssuer": "https://id.test", "JwksUrl": "https://id.test/keys", "SyncLeaseSeconds": "120"}
@@ -42,6 +47,19 @@ class MotoClients(Clients):
 class Cloud:
     template: template.Template
     routes: RouteTable
+
+    def handler(self, function: str) -> Any:
+        """Return the entry point of the template's function."""
+        return app(self.template.functions[function].code_dir).handler
+
+
+@dataclass(frozen=True)
+class SmallCloud(Cloud):
+    """The same cloud with another API in front: the routes of `small_api`."""
+
+    def handler(self, function: str) -> Any:
+        assert function == "Small"
+        return small_api.handler
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +126,11 @@ class Hub:
         assert match is not None, f"the template has no route for {method} {path}"
         caller = {"tenant": self.tenant, "user": "u1", "roles": roles, "scopes": scopes, "keyId": ""}
         event = request_event(request, match, caller if context is None else dict(context))
-        answer = app(self.cloud.template.functions[match.route.function].code_dir).handler(event, None)
+        return self.send(match.route.function, event)
+
+    def send(self, function: str, event: dict[str, Any]) -> Reply:
+        """Give a function an event as it is."""
+        answer = self.cloud.handler(function)(event, None)
         text = answer.get("body")
         return Reply(answer["statusCode"], answer["headers"], json.loads(text) if text else None)
 
@@ -117,6 +139,78 @@ class Hub:
 
     def post(self, path: str, body: Any = None, **options: Any) -> Reply:
         return self.call("POST", path, body, **options)
+
+    def audit_entries(self) -> list[Item]:
+        """Return the tenant's audit entries, oldest first."""
+        return list(self._tables.activity.query_all("pk = :pk", {"pk": partition(Tenant(self.tenant), "audit")}))
+
+    def documents(self, document_type: str) -> list[Item]:
+        """Return the stored documents of a type."""
+        pk = partition(Tenant(self.tenant), f"doc#{document_type}")
+        return list(self._tables.documents.query_all("pk = :pk", {"pk": pk}))
+
+    @property
+    def _tables(self) -> Tables:
+        return resources.resources().tables
+
+
+def make_integration(name: str = "crm", **changed: Any) -> dict[str, Any]:
+    """Return a small custom integration as a tenant writes it; its secret is a canary."""
+    endpoint = {
+        "id": "contacts",
+        "name": "Contacts",
+        "method": "GET",
+        "path": "/contacts",
+        "responseMapping": {"dataPath": "$.items", "identifierField": "id"},
+    }
+    return {
+        "name": name,
+        "displayName": "CRM",
+        "integrationType": "rest_api",
+        "baseUrl": "https://crm.example.com",
+        "auth": {"type": "bearer", "token": "canary-token-that-is-long-enough"},
+        "endpoints": [endpoint],
+        **changed,
+    }
+
+
+@contextmanager
+def just_before(operation: str, act: Callable[[], object]) -> Iterator[None]:
+    """Let `act` happen once, right before the hub's next DynamoDB call of this name goes out."""
+    events, name = resources.resources().dynamodb.meta.events, f"before-call.dynamodb.{operation}"
+
+    def once(**_: Any) -> None:
+        events.unregister(name, once)
+        act()
+
+    events.register(name, once)
+    try:
+        yield
+    finally:
+        events.unregister(name, once)
+
+
+def lose_connection() -> None:
+    """What a call of AWS does that finds nobody there; the URL must show nowhere."""
+    raise EndpointConnectionError(endpoint_url="https://canary-aws.test")
+
+
+class StoppedClock:
+    """The hub's clock, which moves only when told to."""
+
+    def __init__(self, epoch_s: float) -> None:
+        self.epoch_s = epoch_s
+
+    def advance(self, seconds: float) -> None:
+        self.epoch_s += seconds
+
+
+@pytest.fixture
+def stopped_clock() -> Iterator[StoppedClock]:
+    stopped = StoppedClock(time.time() // 60 * 60 + 10)  # ten seconds into a minute
+    clock.use(lambda: stopped.epoch_s)
+    yield stopped
+    clock.use(None)
 
 
 @pytest.fixture
@@ -133,3 +227,22 @@ def hub(cloud: Cloud, tenant: str) -> Hub:
 def other_hub(cloud: Cloud) -> Hub:
     """The same API as another tenant sees it."""
     return Hub(cloud, f"other-{next(_COUNTER)}")
+
+
+def _small(cloud: Cloud) -> Cloud:
+    routes = [
+        template.Route(row.method, row.path, "Small", None if row.access.public else "HubAuthorizer")
+        for row in small_api.api.routes.values()
+    ]
+    return SmallCloud(cloud.template, RouteTable(routes))
+
+
+@pytest.fixture
+def small_hub(hub: Hub) -> Hub:
+    """The tenant's view of an API with one route for each thing that the edge does."""
+    return replace(hub, cloud=_small(hub.cloud))
+
+
+@pytest.fixture
+def other_small_hub(other_hub: Hub) -> Hub:
+    return replace(other_hub, cloud=_small(other_hub.cloud))

@@ -1,7 +1,7 @@
 """No URL makes the hub call itself, its runtime, the cloud's metadata or a private network.
 
-A canary waits on loopback. Every hostile URL goes through the client as a tenant's would; none may reach the canary, and
-the same client reaches it as soon as the operator lists its network.
+A canary waits on loopback. Every hostile URL goes through the client as a tenant's would; none may reach the canary.
+The same client reaches it as soon as the operator lists its network.
 """
 
 from collections.abc import Iterator

@@ -25,8 +25,9 @@ def calls_of_one_run(hub: Hub, killer: Killer) -> int:
     job_id = runs.start(definition("probe"))
     killer.seen = 0
     runs.work(job_id)
+    calls = killer.seen
     assert runs.job(job_id)["status"] == "COMPLETED"
-    return killer.seen
+    return calls
 
 
 def run_with_kill(runs: Runs, killer: Killer, job_id: str, at: int, *, after_effect: bool) -> dict[str, Any]:

@@ -66,4 +66,5 @@ def test_dependencies_are_wheels_for_the_functions_processor(tmp_path: Path) -> 
 
     assert "--only-binary=:all:" in commands
     assert "--platform manylinux2014_aarch64" in commands
+    assert "--no-compile" in commands, "pip would leave compiled code that looks at dates, and compileall would keep it"
     assert "--invalidation-mode unchecked-hash" in commands

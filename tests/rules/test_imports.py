@@ -3,7 +3,7 @@
 import ast
 import re
 import sys
-from importlib.metadata import packages_distributions, requires
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 
 import pytest
 
@@ -138,8 +138,14 @@ def shipped() -> set[str]:
     """Return the distributions of the dependencies layer: those it lists and those that come with them."""
     lines = (ROOT / "layers" / "dependencies" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     listed = {name for line in lines if (name := distribution(line))}
-    brought = {distribution(line) for name in listed for line in requires(name) or () if "extra ==" not in line}
-    return listed | brought
+    return listed | {distribution(line) for name in listed for line in brought_by(name)}
+
+
+def brought_by(name: str) -> list[str]:
+    try:
+        return [line for line in requires(name) or () if "extra ==" not in line]
+    except PackageNotFoundError:
+        return []  # listed, and not installed here yet
 
 
 def distribution(requirement: str) -> str:

@@ -3,11 +3,9 @@
 import io
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-os.environ["MOTO_ACCOUNT_ID"] = "000000000000"  # read on import, by whichever test comes first
 import boto3
 import pytest
 from hub.core import clock
@@ -16,6 +14,9 @@ from hub.core.caller import Tenant
 from hub.core.config import Settings
 from hub.core.tables import Key, Put, Table, Tables
 from moto import mock_aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 ACME = Tenant("acme")
 OTHER = Tenant("other")
@@ -72,9 +73,8 @@ def make_settings(prefix: str = "unit") -> Settings:
 
 
 @pytest.fixture
-def tables() -> Iterator[Tables]:
-    """Five empty tables."""
-    settings = make_settings()
+def dynamodb() -> Iterator["DynamoDBClient"]:
+    """A client that finds the five tables of `make_settings`, all empty."""
     names = [f"unit-{name}" for name in ("config", "credentials", "documents", "activity", "coordination")]
     with mock_aws():
         client = boto3.client(
@@ -90,9 +90,14 @@ def tables() -> Iterator[Tables]:
                 ],
                 BillingMode="PAY_PER_REQUEST",
             )
-        yield Tables(client, settings)
+        yield client
         for name in names:
             client.delete_table(TableName=name)
+
+
+@pytest.fixture
+def tables(dynamodb: "DynamoDBClient") -> Tables:
+    return Tables(dynamodb, make_settings())
 
 
 class MemoryTable(Table):

@@ -15,7 +15,7 @@ def test_line_is_json_with_the_facts_that_have_a_value(log: LogLines) -> None:
     assert "code" not in line
 
 
-@pytest.mark.parametrize("key", ["body", "headers", "authorization", "secret", "event", "error", "password", "query"])
+@pytest.mark.parametrize("key", ["body", "headers", "authorization", "secret", "token", "error", "password", "query"])
 def test_key_that_is_not_listed_is_an_error_before_anything_is_written(log: LogLines, key: str) -> None:
     for write in (logs.info, logs.warning):
         with pytest.raises(KeyError, match=key):

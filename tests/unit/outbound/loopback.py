@@ -35,9 +35,11 @@ class Loopback:
         return f"{scheme}://{host}:{self.port}{path}"
 
     def drip(self, connection: socket.socket, byte: bytes = b"a") -> None:
-        """Send one byte after another until the client has gone or the test is over."""
+        """Send `byte` again and again until the client has gone; 20 s at most, so that a client that stays fails."""
         with contextlib.suppress(OSError):
-            while not self.stopped.wait(0.02):
+            for _ in range(1000):
+                if self.stopped.wait(0.02):
+                    break
                 connection.sendall(byte)
         self.hung_up.set()
 

@@ -11,14 +11,25 @@ from hub.connector.strict import vocabulary
 from hub.core.errors import Problem
 from hub.core.problems import pointer
 
+Place = tuple[str | int, ...]
+Facts = Mapping[str, Any]
+Say = Callable[[Place, Any, Facts], str]
+
 AUTH_TYPES = frozenset("none api_key bearer basic oauth2 custom_headers".split())
 SET_BY_HUB = frozenset(
     "id tenantId status version lastTestedAt lastTestResult createdAt createdBy updatedAt updatedBy".split()
 )
-_KIND = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
+_KIND = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+}
 
 
-def problems_in(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> list[Problem]:
+def problems_in(error: ValidationError, prefix: Place = ()) -> list[Problem]:
     """Return one Problem per fault; `prefix` is the place of what was validated."""
     return [_problem(fault, prefix) for fault in error.errors(include_url=False)]
 
@@ -32,22 +43,19 @@ def shown(value: Any) -> str:
     return repr(value[:60]) if isinstance(value, str) else kind_of(value)
 
 
-def _problem(fault: ErrorDetails, prefix: tuple[str | int, ...]) -> Problem:
-    place = _place((*prefix, *fault["loc"]))
+def _problem(fault: ErrorDetails, prefix: Place) -> Problem:
+    place = _place((*prefix, *fault["loc"]), fault["type"])
     say = _MESSAGES.get(fault["type"], _as_pydantic_says)
     return Problem(pointer(place), say(place, fault["input"], {"msg": fault["msg"], **fault.get("ctx", {})}))
 
 
-def _place(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+def _place(location: Place, kind: str) -> Place:
     """Leave out what is no name in the JSON: the kind of auth that pydantic chose, and its mark for a key."""
+    if kind == "union_tag_invalid":
+        return (*location, "type")
     if len(location) > 1 and location[0] == "auth" and location[1] in AUTH_TYPES:
         location = ("auth", *location[2:])
     return location[:-1] if location and location[-1] == "[key]" else location
-
-
-Place = tuple[str | int, ...]
-Facts = Mapping[str, Any]
-Say = Callable[[Place, Any, Facts], str]
 
 
 def _unknown(place: Place, _: Any, __: Facts) -> str:
@@ -74,8 +82,8 @@ def _pattern(_: Place, found: Any, facts: Facts) -> str:
 
 
 def _number(_: Place, found: Any, facts: Facts) -> str:
-    least, most = facts.get("ge"), facts.get("le")
-    return f"expected a number that is {'at least' if most is None else 'at most'} {least if most is None else most}, found {found}"
+    bound = f"at least {facts['ge']}" if "ge" in facts else f"at most {facts['le']}"
+    return f"expected a number that is {bound}, found {found}"
 
 
 def _expect(expected: str) -> Say:

@@ -1,6 +1,6 @@
 """What an endpoint sends: S000's "Request Configuration", with its own time-out and retries (spec model, row 24)."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -9,7 +9,8 @@ from hub.connector.strict import Strict
 
 ValueType = Literal["string", "number", "boolean", "array"]
 ValueSource = Literal["static", "variable", "expression"]
-TIMEOUT_MS = {"ge": 1000, "le": 120_000}
+TimeoutMs = Annotated[int, Field(ge=1000, le=120_000)]
+ErrorStatus = Annotated[int, Field(ge=400, le=599)]
 
 
 class Param(Strict):
@@ -40,9 +41,7 @@ class BodySchema(Strict):
 
 
 class RequestBody(Strict):
-    content_type: Literal[
-        "application/json", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"
-    ]
+    content_type: Literal["application/json", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
     body_type: Literal["template", "schema", "raw"]
     template: str | None = Field(default=None, max_length=100_000)
     schema_: BodySchema | None = Field(default=None, alias="schema")
@@ -57,7 +56,7 @@ class RateLimit(Strict):
 class RetryConfig(Strict):
     max_retries: int = Field(default=3, ge=0, le=10)
     retry_delay: int = Field(default=1000, ge=0, le=60_000)
-    retry_on: list[int] = Field(default=[408, 429, 500, 502, 503, 504], max_length=200)
+    retry_on: list[ErrorStatus] = Field(default=[408, 429, 500, 502, 503, 504], max_length=200)
 
 
 class Endpoint(Strict):
@@ -73,7 +72,7 @@ class Endpoint(Strict):
     response_mapping: ResponseMapping
     pagination: Pagination | None = None
     rate_limit: RateLimit | None = None
-    timeout: int | None = Field(default=None, **TIMEOUT_MS)
+    timeout: TimeoutMs | None = None
     retry_config: RetryConfig | None = None
     idempotent: bool = False
     tags: list[str] = Field(default=[], max_length=50)

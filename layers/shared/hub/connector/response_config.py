@@ -14,10 +14,8 @@ LONGEST_PATH = 1000
 
 
 class Transform(Strict):
-    type: Literal[
-        "direct", "concat", "split", "map", "date", "number", "boolean", "template", "expression", "lookup"
-    ]
-    config: dict[str, Any] = {}
+    type: Literal["direct", "concat", "split", "map", "date", "number", "boolean", "template", "expression", "lookup"]
+    config: dict[str, Any] = Field(default={})
 
 
 class FieldMapping(Strict):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hub.connector.auth_config import Secret
+from hub.connector.auth_config import Secret, Unprintable
 from hub.connector.response_config import LONGEST_PATH, TYPE_PATTERN, FieldMapping
 from hub.connector.strict import Strict
 
@@ -25,11 +25,11 @@ class EventRouting(Strict):
     identifier_path: str | None = Field(default=None, max_length=LONGEST_PATH)
 
 
-class WebhookConfig(Strict):
+class WebhookConfig(Unprintable):
     """`webhook_url` is made by the hub and only read back; a missing secret is made by the hub, too."""
 
     webhook_url: str | None = Field(default=None, max_length=2048)
-    webhook_secret: Secret | None = Field(default=None, repr=False)
+    webhook_secret: Secret | None = None
     signature_config: SignatureConfig | None = None
     event_routing: list[EventRouting] = Field(default=[], max_length=100)
     response_status: int = Field(default=200, ge=200, le=299)

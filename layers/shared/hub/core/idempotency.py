@@ -31,7 +31,7 @@ class Reservation:
             return None
         if kept["fingerprint"] != self.fingerprint:
             raise IdempotencyConflict("This Idempotency-Key was used for another request; use a new one.")
-        return Answer(kept["status"], jsontext.parse(kept["answer"].encode()), REPLAYED)
+        return Answer(kept["status"], jsontext.load(kept["answer"]), REPLAYED)
 
     def keep(self, tables: Tables, answer: Answer) -> Put:
         now = int(clock.epoch_s())

@@ -25,6 +25,11 @@ def parse(body: bytes) -> Any:
     return value
 
 
+def load(text: str) -> Any:
+    """Return the value of JSON that the hub itself stored."""
+    return json.loads(text)
+
+
 def dump(value: Any) -> str:
     """Return compact JSON, keys in the order given."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -1,15 +1,18 @@
 """Pydantic's findings as the hub's: every fault with its JSON pointer, what was expected and what was found."""
 
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hub.core.errors import BadDefinition, Problem
 
-Model = TypeVar("Model", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound="BaseModel")
 
 
 def parse_as(model: type[Model], raw: dict[str, Any]) -> Model:
+    from pydantic import ValidationError  # `pointer` is also used where nothing is parsed
+
     try:
         return model.model_validate(raw)
     except ValidationError as error:
@@ -19,7 +22,7 @@ def parse_as(model: type[Model], raw: dict[str, Any]) -> Model:
         ) from None
 
 
-def found_in(error: ValidationError) -> list[Problem]:
+def found_in(error: "ValidationError") -> list[Problem]:
     """Return one Problem per fault, without the values: one of them may be a secret."""
     return [
         Problem(pointer(fault["loc"]), fault["msg"])

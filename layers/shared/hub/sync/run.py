@@ -78,7 +78,7 @@ class Worker:
         if found.connector["version"] != held.job["connectorVersion"]:
             raise Conflict("The connector was changed while the job ran; start the sync again.")
         secrets = self.vault.read(held.tenant, custom.CREDENTIALS_KIND, found.id)
-        params: Json = jsontext.parse(held.job["params"].encode())
+        params: Json = jsontext.load(held.job["params"])
         plan = _plan(found.connector["definition"], held.job["endpointId"])
         return plan.bind(params=params, settings={}, state={}, secrets=secrets, client=self.client)
 
@@ -171,7 +171,7 @@ class Worker:
             status=status,
             page=job["page"],
             stop_reason=job.get("stopReason"),
-            **job["counters"],
+            **_logged(job["counters"]),
         )
         self._publish("sync.completed" if status == "COMPLETED" else "sync.failed", job)
 
@@ -189,7 +189,7 @@ class Worker:
             duration_ms=page.elapsed_ms,
             bytes=page.body_bytes,
             attempts=page.attempts,
-            **job["counters"],
+            **_logged(job["counters"]),
         )
 
     def _publish(self, name: str, job: Item) -> None:
@@ -211,11 +211,11 @@ def entity_of(definition: Json, endpoint_id: str) -> str | None:
 
 @lru_cache(maxsize=64)
 def _plan(definition: str, endpoint_id: str) -> Plan:
-    return compile_endpoint(parse_definition(jsontext.parse(definition.encode())), endpoint_id)
+    return compile_endpoint(parse_definition(jsontext.load(definition)), endpoint_id)
 
 
 def _position(job: Item) -> Position | None:
-    return Position.from_json(jsontext.parse(job["position"].encode())) if job["position"] else None
+    return Position.from_json(jsontext.load(job["position"])) if job["position"] else None
 
 
 def _sorted_out(page: Page) -> tuple[list[tuple[str, Json]], list[Json]]:
@@ -246,3 +246,7 @@ def _page_facts(held: Claim, page: Page, progress: Json) -> Json:
         "attempts": page.attempts,
         **counted,
     }
+
+
+def _logged(counters: Json) -> Json:
+    return {f"records_{name}": count for name, count in counters.items()}

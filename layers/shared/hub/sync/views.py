@@ -33,7 +33,7 @@ def job(item: Item) -> Json:
         "createdAt": item["createdAt"],
         "createdBy": item["createdBy"],
         "endpointId": item["endpointId"],
-        "params": jsontext.parse(item["params"].encode()),
+        "params": jsontext.load(item["params"]),
         "page": item["page"],
         "counters": counters,
         "stopReason": item.get("stopReason"),
@@ -43,5 +43,5 @@ def job(item: Item) -> Json:
 
 def log_line(item: Item) -> Json:
     """Return `{at, kind, page, message, ...facts}`."""
-    facts: Json = jsontext.parse(item["facts"].encode())
+    facts: Json = jsontext.load(item["facts"])
     return {**facts, **{name: item[name] for name in ("at", "kind", "page", "message")}}

@@ -1,0 +1,152 @@
+"""What a definition must be beyond the shape of its JSON: address, headers, authentication, names."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hub.connector.auth_config import ApiKeyAuth, Auth, BasicAuth, BearerAuth, CustomHeaderAuth, OAuth2Auth
+from hub.connector.request_config import Endpoint
+from hub.connector.secrets import is_handle
+from hub.connector.urls import BadUrl, parse_base_url, parse_url
+from hub.connector.variables import BadText, filler
+from hub.core.errors import Problem
+from hub.core.problems import pointer
+from hub.outbound.calls import CLIENT_HEADERS, HEADER_NAME, HEADER_VALUE
+
+SECRET_NAME = re.compile(r"^(?:authorization|proxy-authorization|cookie)$|token|secret|api[-_]?key|password", re.I)
+_NO_CONTROL = re.compile(r"[^\x00-\x1f\x7f]*")
+
+
+def check_base_url(url: str | None, integration_type: Any) -> Iterator[Problem]:
+    if url is None:
+        if integration_type != "webhook":
+            yield Problem("/baseUrl", "expected a URL such as https://api.example.com/v1, found nothing")
+        return
+    try:
+        parse_base_url(url)
+    except BadUrl as cause:
+        yield Problem("/baseUrl", str(cause))
+
+
+def check_names(endpoints: Sequence[tuple[int, Endpoint]]) -> Iterator[Problem]:
+    """Each endpoint comes with its index in the definition."""
+    for name in ("id", "name"):
+        seen: dict[str, int] = {}
+        for index, endpoint in endpoints:
+            value = getattr(endpoint, name)
+            if seen.setdefault(value, index) != index:
+                yield Problem(
+                    f"/endpoints/{index}/{name}", f"{value!r} is the {name} of /endpoints/{seen[value]} already"
+                )
+
+
+def check_headers(headers: Mapping[str, str], place: str) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for name, value in headers.items():
+        where = place + pointer((name,))
+        if fault := _header_fault(name, value) or ("is there twice" if name.lower() in seen else None):
+            yield Problem(where, fault)
+        seen.add(name.lower())
+
+
+def is_secret_name(name: str) -> bool:
+    return SECRET_NAME.search(name) is not None
+
+
+def _header_fault(name: str, value: str) -> str | None:
+    if fault := _name_fault(name):
+        return fault
+    if is_secret_name(name):
+        return "looks like a secret; put it into auth (type custom_headers), where it is encrypted"
+    if not HEADER_VALUE.fullmatch(value):
+        return "expected printable ASCII without line breaks"
+    try:
+        filler(value)
+    except BadText as cause:
+        return str(cause)
+    return None
+
+
+def _name_fault(name: str) -> str | None:
+    if not HEADER_NAME.fullmatch(name):
+        return "expected a header name"
+    if name.lower() in CLIENT_HEADERS:
+        return "is set by the hub; leave it out"
+    return None
+
+
+# Authentication
+
+
+def check_auth(auth: Auth | None, integration_type: Any) -> Iterator[Problem]:
+    if auth is None:
+        if integration_type != "webhook":
+            yield Problem("/auth", 'expected an object with a type; {"type": "none"} says that there is none')
+        return
+    check = _CHECKS.get(type(auth))
+    if check is not None:
+        yield from check(auth)
+
+
+def _api_key(auth: ApiKeyAuth) -> Iterator[Problem]:
+    if auth.key_location != "header":
+        return
+    if fault := _name_fault(auth.key_name):
+        yield Problem("/auth/keyName", fault)
+    yield from _header_secret(auth.key_value, "/auth/keyValue")
+
+
+def _bearer(auth: BearerAuth) -> Iterator[Problem]:
+    yield from _header_secret(auth.token, "/auth/token")
+
+
+def _basic(auth: BasicAuth) -> Iterator[Problem]:
+    # RFC 7617: the first colon ends the user name.
+    if ":" in auth.username or not _NO_CONTROL.fullmatch(auth.username):
+        yield Problem("/auth/username", "expected a user name without ':' and control characters")
+    if not _NO_CONTROL.fullmatch(auth.password):
+        yield Problem("/auth/password", "expected a password without control characters")
+
+
+def _custom_headers(auth: CustomHeaderAuth) -> Iterator[Problem]:
+    if len({name.lower() for name in auth.headers}) < len(auth.headers):
+        yield Problem("/auth/headers", "a header is there twice, in upper and lower case")
+    for name, value in auth.headers.items():
+        where = pointer(("auth", "headers", name))
+        if fault := _name_fault(name):
+            yield Problem(where, fault)
+        yield from _header_secret(value, where)
+
+
+def _oauth2(auth: OAuth2Auth) -> Iterator[Problem]:
+    urls = {"tokenUrl": auth.token_url, "authorizationUrl": auth.authorization_url, "redirectUri": auth.redirect_uri}
+    for name, url in urls.items():
+        if url is not None:
+            yield from _url(url, f"/auth/{name}")
+    if auth.grant_type == "authorization_code" and auth.authorization_url is None:
+        yield Problem("/auth/authorizationUrl", "expected a URL, since grantType is 'authorization_code'")
+    if auth.grant_type == "refresh_token" and auth.refresh_token is None:
+        yield Problem("/auth/refreshToken", "expected a value, since grantType is 'refresh_token'")
+    if auth.access_token is not None:
+        yield from _header_secret(auth.access_token, "/auth/accessToken")
+
+
+def _url(url: str, place: str) -> Iterator[Problem]:
+    try:
+        parse_url(url)
+    except BadUrl as cause:
+        yield Problem(place, str(cause))
+
+
+def _header_secret(value: str, place: str) -> Iterator[Problem]:
+    if not is_handle(value) and (not HEADER_VALUE.fullmatch(value) or value != value.strip()):
+        yield Problem(place, "expected printable ASCII without line breaks and without spaces around it")
+
+
+_CHECKS: dict[type, Any] = {
+    ApiKeyAuth: _api_key,
+    BearerAuth: _bearer,
+    BasicAuth: _basic,
+    CustomHeaderAuth: _custom_headers,
+    OAuth2Auth: _oauth2,
+}

@@ -1,0 +1,148 @@
+"""A connector's definition: S000's "Custom Integration Definition" without what the server sets, read and checked."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from hub.connector.auth_config import Auth
+from hub.connector.checks import check_auth, check_base_url, check_headers, check_names
+from hub.connector.endpoint_checks import check_endpoint
+from hub.connector.faults import kind_of, problems_in
+from hub.connector.normal import normal_form
+from hub.connector.request_config import Endpoint, RetryConfig, TimeoutMs
+from hub.connector.secrets import misplaced_handles
+from hub.connector.strict import Strict
+from hub.connector.webhook_checks import check_webhook
+from hub.connector.webhook_config import WebhookConfig
+from hub.core.errors import BadDefinition, BadHandle, Problem
+
+Json = dict[str, Any]
+
+MAX_ENDPOINTS = 100
+_AUTH: TypeAdapter[Auth] = TypeAdapter(Auth)
+
+
+class ConnectorDefinition(Strict):
+    """`base_url` and `auth` may be absent in a connector that only receives webhooks."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    display_name: str = Field(min_length=1, max_length=200)
+    description: str | None = Field(default=None, max_length=5000)
+    icon: str | None = Field(default=None, max_length=2048)
+    color: str | None = Field(default=None, max_length=40)
+    integration_type: Literal["rest_api", "webhook", "graphql"]
+    base_url: str | None = Field(default=None, max_length=2048)
+    default_headers: dict[str, str] = Field(default={}, max_length=50)
+    timeout: TimeoutMs = 30_000
+    retry_config: RetryConfig | None = None
+    auth: Auth | None = None
+    endpoints: list[Endpoint] = Field(default=[], max_length=MAX_ENDPOINTS)
+    webhook_config: WebhookConfig | None = None
+
+
+def parse_definition(raw: Any) -> ConnectorDefinition:
+    """Return the definition; raises BadDefinition with every fault, BadHandle when a handle stands where none may."""
+    return _parse(normal_form(raw))
+
+
+def check_definition(raw: Any) -> Json:
+    """Return the definition as it is to be stored: aliases resolved, ids of endpoints filled in; raises the same."""
+    normal: Json = normal_form(raw)
+    _parse(normal)
+    return normal
+
+
+def merge_definition(current: Json, patch: Json) -> Json:
+    """Return the definition after a JSON merge patch (RFC 7396); another kind of auth replaces the present one."""
+    patch = {("integrationType" if name == "type" else name): value for name, value in patch.items()}
+    merged: Json = _merged(current, patch)
+    before, after = current.get("auth"), patch.get("auth")
+    if (
+        isinstance(before, dict)
+        and isinstance(after, dict)
+        and after.get("type", before.get("type")) != before.get("type")
+    ):
+        merged["auth"] = _merged({}, after)
+    return merged
+
+
+def _merged(target: Any, patch: Any) -> Any:
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _merged(merged.get(name), value)
+    return merged
+
+
+def _parse(raw: Any) -> ConnectorDefinition:
+    definition, problems = _validated(raw)
+    handles = [Problem(place, "a secret handle can stand only in its own field") for place in misplaced_handles(raw)]
+    problems += [*handles, *(_checked(definition) if definition else _checked_parts(raw))]
+    if problems or definition is None:
+        kind = BadHandle if handles else BadDefinition
+        raise kind(f"The definition has {len(problems)} fault(s); `details.problems` says where.", problems)
+    return definition
+
+
+def _validated(raw: Any) -> tuple[ConnectorDefinition | None, list[Problem]]:
+    if not isinstance(raw, dict):
+        return None, [Problem("", f"expected an object, found {kind_of(raw)}")]
+    try:
+        return ConnectorDefinition.model_validate(raw), []
+    except ValidationError as error:
+        return None, problems_in(error)
+
+
+def _checked(definition: ConnectorDefinition) -> Iterator[Problem]:
+    yield from check_base_url(definition.base_url, definition.integration_type)
+    yield from check_headers(definition.default_headers, "/defaultHeaders")
+    yield from check_auth(definition.auth, definition.integration_type)
+    yield from check_names(list(enumerate(definition.endpoints)))
+    for index, endpoint in enumerate(definition.endpoints):
+        yield from check_endpoint(endpoint, f"/endpoints/{index}", definition.auth)
+    if definition.webhook_config:
+        yield from check_webhook(definition.webhook_config)
+
+
+def _checked_parts(raw: Any) -> Iterator[Problem]:
+    """Check the parts of a definition that are in order, so that the first answer names every fault."""
+    if not isinstance(raw, dict):
+        return
+    auth, endpoints = _auth_in(raw), _endpoints_in(raw)
+    kind = raw.get("integrationType")
+    if raw.get("baseUrl") is None or isinstance(raw.get("baseUrl"), str):
+        yield from check_base_url(raw.get("baseUrl"), kind)
+    if auth is not None or raw.get("auth") is None:
+        yield from check_auth(auth, kind)
+    yield from check_headers(_texts_in(raw.get("defaultHeaders")), "/defaultHeaders")
+    yield from check_names(endpoints)
+    for index, endpoint in endpoints:
+        yield from check_endpoint(endpoint, f"/endpoints/{index}", auth)
+
+
+def _auth_in(raw: Json) -> Auth | None:
+    try:
+        return _AUTH.validate_python(raw.get("auth"))
+    except ValidationError:
+        return None
+
+
+def _endpoints_in(raw: Json) -> list[tuple[int, Endpoint]]:
+    found = []
+    items = raw.get("endpoints")
+    for index, item in enumerate(items[:MAX_ENDPOINTS] if isinstance(items, list) else []):
+        try:
+            found.append((index, Endpoint.model_validate(item)))
+        except ValidationError:  # its faults are reported with the definition's
+            continue
+    return found
+
+
+def _texts_in(value: Any) -> dict[str, str]:
+    items = value.items() if isinstance(value, dict) else []
+    return {name: text for name, text in items if isinstance(text, str)}

@@ -1,0 +1,89 @@
+"""An endpoint, compiled: the test button, the preview and the sync run the very same plan."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hub.connector.auth_config import Auth, NoAuth
+from hub.connector.authenticate import credentials, query_names
+from hub.connector.definition import ConnectorDefinition
+from hub.connector.ends import end_condition
+from hub.connector.pages import Exchange, Page, PageRun
+from hub.connector.paging import paging
+from hub.connector.position import Position
+from hub.connector.request_config import Endpoint, RetryConfig
+from hub.connector.requests import Draft, draft_builder
+from hub.connector.select import Record, selection
+from hub.connector.urls import origin
+from hub.connector.variables import Variables
+from hub.core.errors import BadDefinition, Problem
+from hub.outbound.retry import RetryPolicy, Sender
+
+__all__ = ["Page", "PageRun", "Plan", "Position", "Record", "compile_endpoint"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """It holds no secret and no value of a caller, so it may be kept for as long as the connector's version stands."""
+
+    auth: Auth
+    draft: Callable[[Variables], Draft]
+    exchange: Exchange
+
+    def bind(
+        self,
+        *,
+        params: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        state: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        client: Sender,
+    ) -> PageRun:
+        """Return the run over the endpoint's pages. `secrets` are in clear, by JSON pointer (`/auth/token`).
+
+        Raises BadRequest for a missing or wrong parameter, BadDefinition for a secret that is not there.
+        """
+        draft = self.draft(Variables(params, settings, state))
+        return PageRun(self.exchange, draft, credentials(self.auth, secrets), client)
+
+
+def compile_endpoint(definition: ConnectorDefinition, endpoint_id: str) -> Plan:
+    """Return the plan of one endpoint of a definition that `parse_definition` accepted."""
+    endpoint = _endpoint(definition, endpoint_id)
+    auth, base_url = definition.auth or NoAuth(type="none"), definition.base_url or ""
+    timeout_ms = endpoint.timeout or definition.timeout
+    pages = paging(endpoint.pagination, query_names(auth)) if endpoint.pagination else None
+    exchange = Exchange(
+        origin=origin(base_url),
+        timeout_s=timeout_ms / 1000,
+        policy=_policy(endpoint.retry_config or definition.retry_config),
+        idempotent=endpoint.idempotent,
+        selection=selection(endpoint.response_mapping),
+        paging=pages,
+        ended=end_condition(endpoint.pagination),
+    )
+    return Plan(auth, draft_builder(base_url, definition.default_headers, endpoint), exchange)
+
+
+def _endpoint(definition: ConnectorDefinition, endpoint_id: str) -> Endpoint:
+    for endpoint in definition.endpoints:
+        if endpoint.id == endpoint_id:
+            return endpoint
+    known = ", ".join(endpoint.id for endpoint in definition.endpoints) or "none"
+    problem = Problem("/endpoints", f"expected an endpoint with the id {endpoint_id[:64]!r}, known are: {known}")
+    raise BadDefinition("The definition has no such endpoint.", [problem])
+
+
+def _policy(config: RetryConfig | None) -> RetryPolicy:
+    """S000's delay is constant; without a retryConfig the hub's own growing delays apply."""
+    if config is None:
+        return RetryPolicy()
+    delay_s = config.retry_delay / 1000
+    return RetryPolicy(
+        max_retries=config.max_retries,
+        first_delay_s=delay_s,
+        factor=1.0,
+        max_delay_s=delay_s,
+        jitter="none",
+        retry_on=frozenset(config.retry_on),
+    )

@@ -1,0 +1,63 @@
+"""Where the next page of a walk is: self-contained, JSON, without secrets; a sync keeps it as its checkpoint."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hub.core.errors import BadRequest
+
+Cursor = str | int | float
+REMEMBERED = 3
+
+
+@dataclass(frozen=True)
+class Position:
+    """`kind` is the pagination's type, which fills one of the four next fields; `pages` have been read before it.
+
+    `last_body` and `seen` are short digests: of the last page, and of the last cursors or links, this one included.
+    """
+
+    kind: str
+    offset: int | None = None
+    page: int | None = None
+    cursor: Cursor | None = None
+    link: str | None = None
+    pages: int = 0
+    last_body: str = ""
+    seen: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        place = {"offset": self.offset, "page": self.page, "cursor": self.cursor, "link": self.link}[self.kind]
+        return {
+            "kind": self.kind,
+            self.kind: place,
+            "pages": self.pages,
+            "lastBody": self.last_body,
+            "seen": list(self.seen),
+        }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "Position":
+        """Return the position that `to_json` wrote; raises BadRequest for anything else."""
+        kind = raw.get("kind")
+        if kind not in _PLACE or not _is(raw.get(kind), _PLACE[kind]) or not _is(raw.get("pages"), (int,)):
+            raise BadRequest("Expected a position of an earlier page, found something else.")
+        seen = raw.get("seen", [])
+        if not isinstance(seen, list) or not all(
+            isinstance(digest, str) for digest in [*seen, raw.get("lastBody", "")]
+        ):
+            raise BadRequest("Expected a position of an earlier page, found something else.")
+        place = {kind: raw[kind]}
+        return cls(kind=kind, pages=raw["pages"], last_body=raw.get("lastBody", ""), seen=tuple(seen), **place)
+
+
+def digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+_PLACE: dict[str, tuple[type, ...]] = {"offset": (int,), "page": (int,), "cursor": (str, int, float), "link": (str,)}
+
+
+def _is(value: Any, types: tuple[type, ...]) -> bool:
+    return isinstance(value, types) and not isinstance(value, bool)

@@ -1,0 +1,152 @@
+"""Requests before authentication: an endpoint becomes a function from the variables to a draft of its request."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from hub.connector.bodies import Body, body_builder
+from hub.connector.request_config import Endpoint, Param
+from hub.connector.urls import has_dot_segment
+from hub.connector.values import source, texts, typed
+from hub.connector.variables import BadText, Variables, filler
+from hub.core.errors import BadRequest
+from hub.mapping.config import Unfit
+from hub.mapping.paths import MISSING
+from hub.outbound.calls import HEADER_VALUE
+
+PATH_VARIABLE = re.compile(r"\{([^{}/]+)\}")
+LITERAL_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+DEFAULT_HEADERS = {"accept": "application/json"}
+
+Texts = Callable[[Variables], list[str]]
+
+
+class BadPart(BadText):
+    """A part of an endpoint cannot work; `pointer` is relative to that part."""
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A request without credentials: `url` has a query only when it is a link that the provider gave."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    params: Sequence[tuple[str, str]]
+    body: Body | None
+
+
+def draft_builder(
+    base_url: str, default_headers: Mapping[str, str], endpoint: Endpoint
+) -> Callable[[Variables], Draft]:
+    """Return a function that builds the request; it raises BadRequest naming the parameter, this raises BadText."""
+    path = path_builder(endpoint.path, {param.name: parameter(param) for param in endpoint.path_params})
+    query = [(param.name, parameter(param)) for param in endpoint.query_params]
+    body = body_builder(endpoint.body) if endpoint.body else None
+    headers = header_builder(default_headers, endpoint)
+    base = base_url.rstrip("/")
+
+    def build(variables: Variables) -> Draft:
+        params = [(name, text) for name, values in query for text in values(variables)]
+        url = base + path(variables)
+        return Draft(endpoint.method, url, headers(variables), params, body(variables) if body else None)
+
+    return build
+
+
+def parameter(param: Param) -> Texts:
+    """Return a function that gives the parameter's texts: none when it is absent, several for a list."""
+    find = _source(param)
+    default = _fixed(param, "/default", param.default)
+    if param.value_source == "static" or (param.value_source is None and param.value is not None):
+        _fixed(param, "/value", param.value)
+
+    def get(variables: Variables) -> list[str]:
+        value = find(variables)
+        if value is MISSING or value is None:
+            if param.required and param.default is None:
+                raise BadRequest(f"Parameter {param.name!r} is required and not given.", parameter=param.name)
+            return default
+        try:
+            return texts(typed(param.type, value))
+        except Unfit as cause:
+            raise BadRequest(f"Parameter {param.name!r}: {cause}.", parameter=param.name) from cause
+
+    return get
+
+
+def path_builder(path: str, variables_of: Mapping[str, Texts]) -> Callable[[Variables], str]:
+    """Return a function that fills `/users/{id}`; a value becomes one segment and never leaves it."""
+    literals, names = PATH_VARIABLE.split(path)[::2], PATH_VARIABLE.findall(path)
+    _check_literals(path, literals)
+    if unknown := [name for name in names if name not in variables_of]:
+        raise BadPart("", f"expected a pathParam named {unknown[0]!r}, found none")
+    pattern = "%s".join(literal.replace("%", "%%") for literal in literals)
+    parts = [(name, variables_of[name]) for name in names]
+
+    def build(variables: Variables) -> str:
+        filled = pattern % tuple(_segment(name, texts_of(variables)) for name, texts_of in parts)
+        if has_dot_segment(filled):
+            raise BadRequest("The values of the path would make a segment '.' or '..'.")
+        return filled
+
+    return build
+
+
+def header_builder(defaults: Mapping[str, str], endpoint: Endpoint) -> Callable[[Variables], dict[str, str]]:
+    """Return a function that gives the headers in lower case; the endpoint's own win over the defaults."""
+    content_type = {"content-type": endpoint.body.content_type} if endpoint.body else {}
+    given = {name.lower(): value for headers in (defaults, endpoint.headers) for name, value in headers.items()}
+    fillers = {name: filler(value) for name, value in (DEFAULT_HEADERS | content_type | given).items()}
+
+    def build(variables: Variables) -> dict[str, str]:
+        headers = {name: fill(variables) for name, fill in fillers.items()}
+        for name, value in headers.items():
+            if not HEADER_VALUE.fullmatch(value):
+                raise BadRequest(f"Header {name!r}: expected printable ASCII, found other characters.", header=name)
+        return headers
+
+    return build
+
+
+def _source(param: Param) -> Callable[[Variables], object]:
+    try:
+        return source(param.value_source, param.value, param.name)
+    except BadText as cause:
+        pointer = "/valueSource" if param.value_source == "expression" else "/value"
+        raise BadPart(pointer, str(cause)) from cause
+
+
+def _fixed(param: Param, pointer: str, value: object) -> list[str]:
+    try:
+        return [] if value is None else texts(typed(param.type, value))
+    except Unfit as cause:
+        raise BadPart(pointer, str(cause)) from cause
+
+
+def _check_literals(path: str, literals: Sequence[str]) -> None:
+    if not path.startswith("/"):
+        raise BadPart("", "expected a path that begins with '/'")
+    if "?" in path or "#" in path:
+        raise BadPart("", "expected a path without '?' and '#'; the query belongs into queryParams")
+    if any("{" in literal or "}" in literal for literal in literals):
+        raise BadPart("", "expected path variables such as {id}")
+    if not all(LITERAL_PATH.fullmatch(literal) for literal in literals):
+        raise BadPart("", "expected other characters than letters, digits and -._~!$&'()*+,;=:@ percent-encoded")
+    if has_dot_segment(path):
+        raise BadPart("", "expected a path without the segments '.' and '..'")
+
+
+def _segment(name: str, values: Sequence[str]) -> str:
+    text = values[0] if values else ""
+    if not text:
+        raise BadRequest(f"Path parameter {name!r} is not given or empty.", parameter=name)
+    # Some servers decode %2F before they resolve dots.
+    if any(part in (".", "..") for part in re.split(r"[/\\]", text)):
+        raise BadRequest(f"Path parameter {name!r}: '.' and '..' cannot stand in a path.", parameter=name)
+    return quote(text, safe="")

@@ -1,0 +1,161 @@
+"""What of an answer counts: its records, the provider's own error message, the total."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from hub.connector.faults import kind_of
+from hub.connector.response_config import ResponseMapping
+from hub.core.errors import Refused
+from hub.mapping.config import Unfit, as_text
+from hub.mapping.fields import FieldRule, MappingFailed, compile_rules
+from hub.mapping.paths import MISSING, BadPath, Get, PathFailed, finder, getter, steps_of
+
+MAX_ID_BYTES = 512
+EXACT_FLOAT = 2**53  # a larger number without decimals may have lost digits on its way
+
+Map = Callable[[Any], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a page, counted from 0: `content` is the document to be, or `rejected` says why there is none."""
+
+    index: int
+    external_id: str | None = None
+    content: dict[str, Any] | None = None
+    rejected: str | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`data` gives the records of an answer; `error` the provider's message or None."""
+
+    data: Callable[[Any], list[Any]]
+    record: Callable[[int, Any], Record]
+    error: Callable[[Any], str | None]
+    total: Callable[[Any], int | None]
+    page_info: Callable[[Any], Any]
+
+
+def selection(config: ResponseMapping) -> Selection:
+    """Return the compiled response mapping; raises BadPath and BadRule."""
+    metadata = config.metadata_mapping
+    total = _optional(metadata.total_count if metadata else None)
+    at_error = _optional(config.error_path)
+
+    def error(document: Any) -> str | None:
+        return error_message(at_error(document))
+
+    return Selection(
+        data=_data(config.data_path, error),
+        record=_record(config),
+        error=error,
+        total=lambda document: _count(total(document)),
+        page_info=_optional(metadata.page_info if metadata else None),
+    )
+
+
+def identifier(name: str) -> Get:
+    """Return where a record's identifier is: a path, or the name of a field as it is written."""
+    if name.startswith("$"):
+        return getter(name)
+    try:
+        return getter(name)
+    except BadPath:
+        return lambda record: record.get(name, MISSING) if isinstance(record, dict) else MISSING
+
+
+def identifier_text(value: Any) -> str:
+    """Return an identifier as text; raises Unfit for what identifies nothing."""
+    if value is MISSING or value is None:
+        raise Unfit("the identifier is missing")
+    if isinstance(value, (bool, dict, list)):
+        raise Unfit(f"the identifier must be a text or a number, found {kind_of(value)}")
+    if isinstance(value, float) and abs(value) >= EXACT_FLOAT:
+        raise Unfit("the identifier is a number with more digits than can be kept exactly")
+    text = as_text(value)
+    if not 1 <= len(text.encode()) <= MAX_ID_BYTES:
+        raise Unfit(f"the identifier must have 1 to {MAX_ID_BYTES} bytes, found {len(text.encode())}")
+    return text
+
+
+def error_message(value: Any) -> str | None:
+    """Return what a provider says went wrong, in full; None when it says nothing."""
+    if not value:
+        return None
+    return orjson.dumps(value).decode() if isinstance(value, (dict, list)) else str(value)
+
+
+def _optional(path: str | None) -> Get:
+    return getter(path) if path else lambda _: MISSING
+
+
+def _data(path: str, error: Callable[[Any], str | None]) -> Callable[[Any], list[Any]]:
+    steps = steps_of(path)
+    get, every = getter(path), finder(path)
+
+    def data(document: Any) -> list[Any]:
+        found = every(document) if steps is None else get(document)
+        if isinstance(found, list):
+            return found
+        if message := error(document):
+            raise Refused(f"The provider answered with an error: {message}")
+        if found is None:
+            return []
+        return [_one(found, path, document)]
+
+    return data
+
+
+def _one(found: Any, path: str, document: Any) -> Any:
+    if isinstance(found, dict):
+        return found
+    if found is not MISSING:
+        raise Refused(f"dataPath {path!r}: expected a list or an object, found {kind_of(found)}.")
+    keys = (
+        f"keys at top level: {sorted(document)[:30]}"
+        if isinstance(document, dict)
+        else f"the answer is {kind_of(document)}"
+    )
+    raise Refused(f"dataPath {path!r} found nothing; {keys}.")
+
+
+def _count(value: Any) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 15:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _record(config: ResponseMapping) -> Callable[[int, Any], Record]:
+    rules = [mapping.rule() for mapping in config.field_mappings]
+    mapped: Map = compile_rules(rules) if rules else dict
+    find, takes_any = identifier(config.identifier_field), _takes_any(rules)
+
+    def record(index: int, raw: Any) -> Record:
+        external_id = None
+        try:
+            if not takes_any and not isinstance(raw, dict):
+                raise Unfit(f"the record must be an object, found {kind_of(raw)}")
+            external_id = identifier_text(find(raw))
+            return Record(index, external_id, _storable(mapped(raw)))
+        except (Unfit, MappingFailed, PathFailed) as cause:
+            return Record(index, external_id, rejected=str(cause))
+
+    return record
+
+
+def _takes_any(rules: Sequence[FieldRule]) -> bool:
+    """Say whether a rule reads a record that is no object: `$` itself, or `$[0]` of a row."""
+    places = [steps_of(rule.source) for rule in rules]
+    return any(steps is not None and (not steps or isinstance(steps[0], int)) for steps in places)
+
+
+def _storable(content: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        orjson.dumps(content)
+    except TypeError as cause:  # nested too deep, or a whole number of more than 64 bits
+        raise Unfit(f"the document cannot be stored: {cause}") from cause
+    return dict(content)

@@ -1,0 +1,60 @@
+"""Bodies and answers of the custom integration routes, for openapi.json and the tests.
+
+The definition itself is checked by `hub.connector.definition`, which says more than a schema can.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from hub.connector.definition import ConnectorDefinition
+
+
+class NewCustomIntegration(ConnectorDefinition):
+    """S000's CustomIntegrationDefinition without what the server sets."""
+
+    status: Literal["active", "inactive"] = "inactive"
+
+
+class CustomIntegrationPatch(BaseModel):
+    """Any part of the definition, as a JSON merge patch (RFC 7396)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: Literal["active", "inactive"] | None = None
+
+
+class CustomIntegration(BaseModel):
+    """S000's CustomIntegrationDefinition as it is answered; the definition's own fields stand beside these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    tenantId: str
+    name: str
+    displayName: str
+    integrationType: Literal["rest_api", "webhook", "graphql"]
+    type: Literal["rest", "webhook", "graphql"]
+    auth: dict[str, Any] | None = None
+    endpoints: list[dict[str, Any]] = []
+    status: Literal["active", "inactive", "error"]
+    version: int
+    createdAt: str
+    createdBy: str
+    updatedAt: str
+    updatedBy: str
+    lastTestedAt: str | None = None
+    lastTestResult: Literal["success", "failure"] | None = None
+    secretsRequired: list[str] | None = None
+
+
+class CustomIntegrationPage(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[CustomIntegration]
+    total: int
+    limit: int
+    offset: int
+    hasMore: bool
+    nextOffset: int | None = None
+    nextCursor: str | None = None

@@ -1,0 +1,108 @@
+"""What the template lets a function do, asked call by call: a call on moto succeeds without rights, in AWS it does not.
+
+`watch(clients)` makes every call of these clients pass through the rights of the function that runs now.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from local.intrinsics import Json
+from tests.rules.reading import functions, listed, named, read, resources
+
+Right = tuple[str, str]
+# The actions and the parameter that names the resource, of the SAM policies in use.
+SAM_ACTIONS = {
+    "SQSSendMessagePolicy": ({"sqs:SendMessage"}, "QueueName"),
+    "EventBridgePutEventsPolicy": ({"events:PutEvents"}, "EventBusName"),
+}
+TRANSACTION_ACTIONS = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+_SUB = re.compile(r"\$\{(\w+)\.Arn\}(/index/.+)?")
+
+
+class RightMissing(BaseException):
+    """In AWS the call would be refused: AccessDenied. No Exception, or the HTTP edge would make an answer of it."""
+
+
+def rights_of(template: Json, function: str) -> frozenset[Right]:
+    """Return what a function may do, as pairs such as ("dynamodb:Query", "ActivityTable/index/due")."""
+    held = next(each.policies for each in functions(template) if each.name == function)
+    return frozenset(right for policy in held for right in _rights(template, policy))
+
+
+def _rights(template: Json, policy: Any) -> Iterator[Right]:
+    own = resources(template, "AWS::IAM::ManagedPolicy")
+    if named(policy) in own:
+        yield from _granted(own[named(policy)]["PolicyDocument"]["Statement"])
+        return
+    for name, parameters in policy.items():
+        if name == "Statement":
+            yield from _granted(parameters)
+        else:
+            actions, parameter = SAM_ACTIONS[name]
+            yield from ((action, named(parameters[parameter])) for action in actions)
+
+
+def _granted(statements: Any) -> Iterator[Right]:
+    for statement in listed(statements):
+        if statement["Effect"] == "Allow":
+            for resource in listed(statement["Resource"]):
+                yield from ((action, _target(resource)) for action in listed(statement["Action"]))
+
+
+def _target(resource: Json) -> str:
+    if "Fn::Sub" not in resource:
+        return named(resource)
+    found = _SUB.fullmatch(resource["Fn::Sub"])
+    return found[1] + (found[2] or "") if found else ""
+
+
+def needed(operation: str, service: str, request: Mapping[str, Any]) -> Iterator[Right]:
+    """Yield the rights that one call needs; the resources by their names in the cloud."""
+    if operation == "TransactWriteItems":
+        for item in request["TransactItems"]:
+            verb, parts = next(iter(item.items()))
+            yield f"dynamodb:{TRANSACTION_ACTIONS[verb]}", parts["TableName"]
+    elif operation in ("BatchGetItem", "BatchWriteItem"):
+        yield from ((f"dynamodb:{operation}", table) for table in request["RequestItems"])
+    elif service == "dynamodb":
+        index = f"/index/{request['IndexName']}" if "IndexName" in request else ""
+        yield f"dynamodb:{operation}", request["TableName"] + index
+    elif service == "events":
+        yield from ((f"events:{operation}", entry["EventBusName"]) for entry in request["Entries"])
+    elif service == "sqs":
+        yield f"sqs:{operation}", request["QueueUrl"].rpartition("/")[2]
+    elif operation != "Decrypt":
+        yield f"{service}:{operation}", request["KeyId"]
+    else:
+        yield "kms:Decrypt", "HubKey"
+
+
+class Guard:
+    """Refuses what the running function has no right to. `names` tells the logical ids by the names in the cloud."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._template = read()
+        self._names = names
+        self.function: str | None = None
+
+    def watch(self, clients: Iterable[Any]) -> None:
+        for client in clients:
+            client.meta.events.register("provide-client-params", self.check)
+
+    def check(self, params: Mapping[str, Any], model: Any, **_event: Any) -> None:
+        """Raise RightMissing unless the running function may do what the client is about to do."""
+        if self.function is None:
+            return
+        held = rights_of(self._template, self.function)
+        for action, where in needed(model.name, model.service_model.service_name, params):
+            name, _, rest = where.partition("/index/")
+            logical_id = self._names.get(name, name)
+            places = {f"{logical_id}/index/{rest}", f"{logical_id}/index/*"} if rest else {logical_id}
+            if not {(action, place) for place in places} & held:
+                raise RightMissing(f"{self.function} has no right to {action} on {logical_id}")
