@@ -60,8 +60,10 @@ class _Story:
     def _sync(self, integration_id: str, why: str) -> Json:
         self._say(f"{why}:")
         began = time.monotonic()
-        job = self._call("POST", f"/api/v1/custom-integrations/{integration_id}/sync", {"endpointId": "list-contacts"})
-        for job in self._progress(job["id"]):
+        path = f"/api/v1/custom-integrations/{integration_id}/sync"
+        job = self._call("POST", path, {"endpointId": "list-contacts"})
+        for progress in self._progress(job["id"]):
+            job = progress
             self._say(f"  {job['id']} {job['status']:<9} page {job['page']:>3}  {_counted(job['counters'])}")
         self._say(f"  done in {time.monotonic() - began:.1f} s, stopped because: {job['stopReason']}")
         return job
@@ -92,7 +94,9 @@ class _Story:
         changed = self._call("GET", "/api/v1/documents/contact/c00042")
         self._say(f"c00042 is at version {changed['version']}: {changed['content']['jobTitle']!r}.")
         log = self._call("GET", f"/api/v1/sync-jobs/{first['id']}/logs?limit=1")["data"][0]
-        self._say(f"Every page is in the job's log: {log['method']} {log['url']} {log['status']} {log['durationMs']} ms.")
+        self._say(
+            f"Every page is in the job's log: {log['method']} {log['url']} {log['status']} {log['durationMs']} ms."
+        )
 
     def _call(self, method: str, path: str, body: Json | None = None) -> Json:
         reply = self._hub.request(method, path, json=body)

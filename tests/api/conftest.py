@@ -19,12 +19,12 @@ from urllib.parse import urlencode
 import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from moto import mock_aws
+
 from hub.core import clock, config, resources
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.tables import Tables, partition
-from moto import mock_aws
-
 from local import template
 from local.attributes import REGION, Addresses
 from local.http_events import Request, request_event
@@ -32,6 +32,7 @@ from local.openapi import load_app
 from local.resources import Clients, ensure, ensure_keys
 from local.routes import RouteTable
 from tests.api import small_api
+from tests.rules.rights import Guard
 
 ROOT = Path(__file__).parents[2]
 PARAMETERS = {"JwtIssuer": "https://id.test", "JwksUrl": "https://id.test/keys", "SyncLeaseSeconds": "120"}
@@ -45,12 +46,24 @@ class MotoClients(Clients):
 
 @dataclass(frozen=True)
 class Cloud:
+    """`rights` refuses what AWS would refuse to the function that runs, from the policies in the template."""
+
     template: template.Template
     routes: RouteTable
+    rights: Guard
 
     def handler(self, function: str) -> Any:
         """Return the entry point of the template's function."""
         return app(self.template.functions[function].code_dir).handler
+
+    @contextmanager
+    def running(self, function: str) -> Iterator[None]:
+        """Let the calls in this block have the rights of that function and no others."""
+        self.rights.function = function if function in self.template.functions else None
+        try:
+            yield
+        finally:
+            self.rights.function = None
 
 
 @dataclass(frozen=True)
@@ -73,8 +86,20 @@ def cloud() -> Iterator[Cloud]:
         ensure(clients, read.resources)
         os.environ |= {**read.functions["Authorizer"].environment, **read.functions["SyncWorker"].environment}
         _forget()
-        yield Cloud(read, RouteTable(read.routes))
+        yield Cloud(read, RouteTable(read.routes), _rights(read))
         _forget()
+
+
+def _rights(read: template.Template) -> Guard:
+    names = {
+        resource.attributes["Ref"].rpartition("/")[2]: resource.logical_id
+        for resource in read.resources
+        if "Ref" in resource.attributes
+    }
+    guard = Guard({**names, read.functions["Sync"].environment["KMS_KEY_ID"]: "HubKey"})
+    made = resources.resources()
+    guard.watch((made.dynamodb, made.sqs, made.events, made.kms))
+    return guard
 
 
 def _forget() -> None:
@@ -130,7 +155,8 @@ class Hub:
 
     def send(self, function: str, event: dict[str, Any]) -> Reply:
         """Give a function an event as it is."""
-        answer = self.cloud.handler(function)(event, None)
+        with self.cloud.running(function):
+            answer = self.cloud.handler(function)(event, None)
         text = answer.get("body")
         return Reply(answer["statusCode"], answer["headers"], json.loads(text) if text else None)
 
@@ -234,7 +260,7 @@ def _small(cloud: Cloud) -> Cloud:
         template.Route(row.method, row.path, "Small", None if row.access.public else "HubAuthorizer")
         for row in small_api.api.routes.values()
     ]
-    return SmallCloud(cloud.template, RouteTable(routes))
+    return SmallCloud(cloud.template, RouteTable(routes), cloud.rights)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """An API of the tests' own: one route for each thing that the edge does for every function."""
 
 from botocore.exceptions import ClientError
+
 from hub import documents
 from hub.core.answers import Answer, created, no_content, ok
 from hub.core.api import Api, Request

@@ -1,12 +1,14 @@
 """One audit entry per change, in the same transaction: no change without an entry, no entry without a change."""
 
 import json
+import os
 
 import pytest
+
 from hub.core import resources
 from hub.core.caller import Tenant
+from hub.core.ids import new_id
 from hub.core.tables import Put, key
-
 from tests.api.conftest import Hub, just_before, lose_connection, make_integration
 
 PATH = "/api/v1/documents/contact/c1"
@@ -84,11 +86,12 @@ def test_change_that_loses_against_another_one_writes_no_entry(hub: Hub, method:
     assert len(actions(hub)) == hub.get(PATH).body["version"] == 2
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_change_is_not_made_when_its_entry_cannot_be_written(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """The entry's place is taken, which is the only way it can fail alone."""
-    monkeypatch.setattr("hub.core.journal.new_id", lambda prefix: f"{prefix}_taken")
+    monkeypatch.setattr(os, "urandom", bytes)  # no chance, and no time that passes: every id is the same
     tables = resources.resources().tables
-    taken = {**key(Tenant(hub.tenant), "audit", "aud_taken"), "action": "other"}
+    taken = {**key(Tenant(hub.tenant), "audit", new_id("aud")), "action": "other"}
     tables.write(Put(tables.activity, taken))
 
     refused = hub.call("PUT", PATH, {"content": {"name": "Ada"}})

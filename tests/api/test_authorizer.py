@@ -6,13 +6,13 @@ from typing import Any, cast
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+
 from hub.access import api_keys
 from hub.access.tokens import KeySet
 from hub.core import clock, config, resources
 from hub.core.caller import Tenant
 from hub.core.tables import Put, Update, key
 from hub.outbound.client import Call, Reply
-
 from local.authorizer import authorizer_event
 from local.http_events import Request
 from tests.api.conftest import Cloud, Hub, app

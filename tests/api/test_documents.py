@@ -1,8 +1,8 @@
 """Documents through their routes: local edits, reading, the change stream, and nobody else's."""
 
 import pytest
-from hub.documents import SETTLE_S
 
+from hub.documents import SETTLE_S
 from tests.api.conftest import Hub, StoppedClock
 
 PATH = "/api/v1/documents/contact"

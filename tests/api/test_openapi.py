@@ -7,9 +7,9 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hub.core.caller import SCOPES
 from jsonschema import Draft202012Validator
 
+from hub.core.caller import SCOPES
 from local import openapi
 from tests.api.conftest import Cloud, Hub
 

@@ -20,7 +20,6 @@ from hub.access import api_keys
 from hub.core.attributes import encode_item
 from hub.core.caller import Tenant
 from hub.documents import document_key
-
 from local import cloud, template
 from local.attributes import Addresses
 from local.functions import environment_of

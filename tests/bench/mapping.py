@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from hub.mapping.fields import FieldRule, compile_rules
 from jsonpath_ng import parse  # type: ignore[attr-defined,unused-ignore]
+
+from hub.mapping.fields import FieldRule, compile_rules
 
 RECORDS = 100_000
 ROUNDS = 7

@@ -1,4 +1,4 @@
-"""The harness of the proofs: the real worker on moto, a provider in memory, and a killer that strikes at any AWS call."""
+"""The harness of the proofs: the real worker on moto, a provider in memory, a killer that strikes at any AWS call."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from hub.core.resources import resources
 from hub.core.vault import Vault
 from hub.outbound.client import Call, Reply
 from hub.sync.run import Worker
-from tests.api.conftest import Hub, cloud, hub, other_hub, tenant
+from tests.api.conftest import Cloud, Hub, cloud, hub, other_hub, tenant
 
 __all__ = ["cloud", "hub", "other_hub", "tenant"]
 
@@ -108,7 +108,9 @@ class Runs:
         clock.use(lambda: self.now_s)
         found = resources()
         vault = Vault(found.kms, found.settings.kms_key_id, found.tables.credentials)
-        self.worker_class(found, vault, self.provider, lambda: 900_000).run(Hint(Tenant(self.hub.tenant), job_id))  # type: ignore[arg-type]
+        worker = self.worker_class(found, vault, self.provider, lambda: 900_000)
+        with self.hub.cloud.running("SyncWorker"):
+            worker.run(Hint(Tenant(self.hub.tenant), job_id))
 
     def work_until_it_ends(self, job_id: str, most: int = 10) -> dict[str, Any]:
         for _ in range(most):
@@ -129,7 +131,7 @@ class Runs:
 
 
 @pytest.fixture
-def killer(cloud: object) -> Iterator[Killer]:
+def killer(cloud: Cloud) -> Iterator[Killer]:  # noqa: ARG001 - the clients it attaches to live in the cloud
     found = Killer()
     found.attach()
     yield found

@@ -7,10 +7,10 @@ The same client reaches it as soon as the operator lists its network.
 from collections.abc import Iterator
 
 import pytest
+
 from hub.core.errors import TargetForbidden
 from hub.outbound.client import Call, Client
 from hub.outbound.guard import Guard
-
 from tests.proofs.hostile_urls import FORBIDDEN_ADDRESSES, FORBIDDEN_NAMES, ODD_HOSTS, ODD_URLS
 from tests.unit.outbound.loopback import LOOPBACK, Loopback, reply, serving
 

@@ -9,7 +9,6 @@ from typing import Any
 from unittest.mock import patch
 
 from hub.core import config
-
 from local.intrinsics import Json
 from tests.rules.reading import functions, groups, named, resources, source
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from hub.core.caller import Tenant
 from hub.core.tables import partition
-
 from local.intrinsics import Json
 from tests.rules.reading import functions, listed, named, resources
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub.core import config
 
+from hub.core import config
 from local import template as local_template
 from local.attributes import Addresses
 from local.intrinsics import Json

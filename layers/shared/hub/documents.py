@@ -15,7 +15,7 @@ import orjson
 from hub.core import clock
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
-from hub.core.errors import BadRequest, NotFound, TooLarge
+from hub.core.errors import BadRequest, NotFound
 from hub.core.journal import DAY_S, Change
 from hub.core.tables import IS_NEW, IS_UNCHANGED, Key, Put, Table, key, partition
 
@@ -23,6 +23,7 @@ Json = dict[str, Any]
 Outcome = Literal["created", "updated", "unchanged"]
 
 MAX_CONTENT_BYTES = 300 * 1024
+MAX_ID_BYTES = 512
 # A write is stamped just before it is sent. Readers of the change stream stay this far behind the clock, so that no
 # slower write can appear before a position they have passed.
 SETTLE_S = 5
@@ -51,13 +52,20 @@ def document_key(tenant: Tenant, document_type: str, document_id: str) -> Key:
         raise BadRequest(
             "A document type is 1 to 64 letters, digits, '.', '_' or '-'.", found=document_type[:80], where="type"
         )
-    if not 1 <= len(document_id.encode(errors="replace")) <= 512:
-        raise BadRequest("A document id has 1 to 512 bytes.", where="id")
+    if not 1 <= len(document_id.encode(errors="replace")) <= MAX_ID_BYTES:
+        raise BadRequest(f"A document id has 1 to {MAX_ID_BYTES} bytes.", where="id")
     return key(tenant, f"doc#{document_type}", document_id)
 
 
-def fits(content: Json) -> bool:
-    return len(orjson.dumps(content)) <= MAX_CONTENT_BYTES
+def fault_of(document_id: str, content: Json) -> str | None:
+    """Say why a document cannot be stored, None when it can."""
+    if not 1 <= len(document_id.encode(errors="replace")) <= MAX_ID_BYTES:
+        return f"the id must have 1 to {MAX_ID_BYTES} bytes"
+    try:
+        size = len(orjson.dumps(content))
+    except orjson.JSONEncodeError as error:
+        return f"the content cannot be stored as JSON: {error}"
+    return f"the content has {size} bytes, at most {MAX_CONTENT_BYTES} are stored" if size > MAX_CONTENT_BYTES else None
 
 
 def upsert(table: Table, tenant: Tenant, document_type: str, incoming: Sequence[Incoming], step: Step) -> list[Outcome]:
@@ -171,8 +179,9 @@ def changes(table: Table, tenant: Tenant, document_type: str, limit: int, after:
 
 def put(change: Change, document_type: str, document_id: str, content: Json, before: Item | None) -> Item:
     """Add the write of a local edit to `change` and return the document as it will be."""
-    if not fits(content):
-        raise TooLarge(f"A document's content may have at most {MAX_CONTENT_BYTES} bytes.")
+    fault = fault_of(document_id, content)
+    if fault:
+        raise BadRequest(f"The document cannot be stored: {fault}.")
     now, place = clock.now(), document_key(change.caller.tenant, document_type, document_id)
     step = Step(f"user:{change.caller.actor}", f"edit#{now}")
     after = _next_item(before, place, content, content_hash(content), step)

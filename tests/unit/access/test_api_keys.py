@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
+
 from hub.access import api_keys
 from hub.core import clock
 from hub.core.attributes import Item

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+
 from hub.connector.definition import parse_definition
 from hub.connector.plan import PageRun, compile_endpoint
 from hub.connector.secrets import extract_secrets

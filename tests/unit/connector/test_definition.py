@@ -1,9 +1,9 @@
 from typing import Any
 
 import pytest
+
 from hub.connector.definition import check_definition, merge_definition, parse_definition
 from hub.core.errors import BadDefinition, BadHandle
-
 from tests.unit.connector.factories import Json, definition, endpoint, mapping, problems_of
 
 # Spec S000, "Mapping Examples".

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-from hub.connector.definition import parse_definition
 
+from hub.connector.definition import parse_definition
 from tests.unit.connector.factories import Json, definition, endpoint, mapping, problems_of
 
 

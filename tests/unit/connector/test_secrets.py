@@ -1,8 +1,8 @@
 import copy
 
 import pytest
-from hub.connector.secrets import extract_secrets, is_handle, masked, origins, secret_fields, secret_handles
 
+from hub.connector.secrets import extract_secrets, is_handle, masked, origins, secret_fields, secret_handles
 from tests.unit.connector.factories import Json, definition
 
 LONG = "sk_live_1234567890abcdef"

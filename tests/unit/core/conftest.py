@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
+from moto import mock_aws
+
 from hub.core import clock
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.config import Settings
 from hub.core.tables import Key, Put, Table, Tables
-from moto import mock_aws
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -4,9 +4,10 @@ import math
 from typing import Any
 
 import pytest
-from hub.core.attributes import decode, decode_item, encode, encode_item
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hub.core.attributes import decode, decode_item, encode, encode_item
 
 SCALARS = (
     st.none()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from hub.core.caller import ANY_SCOPE, PUBLIC, ROLES, SCOPES, SUPER_ADMIN, Access, Caller, Tenant, admins, members
 from hub.core.errors import Denied, Unauthenticated
 

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable
 
-from hub.core import clock
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hub.core import clock
 
 SECONDS = st.integers(0, 4_102_444_800_000).map(lambda milliseconds: milliseconds / 1000)
 

@@ -1,6 +1,7 @@
 """Settings are read once, and what is wrong is named all at once."""
 
 import pytest
+
 from hub.core import config
 
 COMPLETE = {

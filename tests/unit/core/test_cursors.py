@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from hub.core.attributes import Item
 from hub.core.cursors import Cursors
 from hub.core.errors import BadRequest
 from hub.core.tables import Key, Table, Tables
-
 from tests.unit.core.conftest import make_settings
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def test_cursor_of_another_hand_is_refused(cursors: Cursors, text: str) -> None:
 def test_cursor_that_is_cut_short_is_refused_at_every_length(cursors: Cursors) -> None:
     cursor = cursors.seal("acme", ROUTE, "c1")
 
-    for length in random.Random(1).sample(range(len(cursor)), 20):  # noqa: S311 - repeatable, not secret
+    for length in random.Random(1).sample(range(len(cursor)), 20):
         with pytest.raises(BadRequest):
             cursors.open("acme", ROUTE, cursor[:length])
 

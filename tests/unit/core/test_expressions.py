@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from hub.core.expressions import with_placeholders
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hub.core.expressions import with_placeholders
 
 
 def test_names_become_placeholders_and_values_stay() -> None:

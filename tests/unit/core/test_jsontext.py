@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from hub.core import jsontext
-from hub.core.errors import BadRequest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hub.core import jsontext
+from hub.core.errors import BadRequest
 
 JSON = st.recursive(
     st.none()

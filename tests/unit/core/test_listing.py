@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from hub.core.errors import BadRequest
-from hub.core.listing import Listing, PageQuery, page_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hub.core.errors import BadRequest
+from hub.core.listing import Listing, PageQuery, page_of
 
 SORTABLE = ("createdAt", "name")
 # Few different names, so that ties are the rule.

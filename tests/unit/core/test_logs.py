@@ -1,8 +1,8 @@
 """Only allow-listed keys are logged, and never the text of a foreign error."""
 
 import pytest
-from hub.core import logs
 
+from hub.core import logs
 from tests.unit.core.conftest import LogLines
 
 

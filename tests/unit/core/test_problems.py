@@ -1,9 +1,10 @@
 """Every fault of a body at once, each with a JSON pointer, and none with the value it found."""
 
 import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
 from hub.core.errors import BadDefinition
 from hub.core.problems import parse_as, pointer
-from pydantic import BaseModel, ConfigDict, Field
 
 
 class Step(BaseModel):

@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+
 from hub.core.errors import Retryable
 from hub.core.queues import Hint, handle_batch, send
-
 from tests.unit.core.conftest import ACME, LogLines
 
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
+
 from hub.core.attributes import Item, encode_item
 from hub.core.errors import Unavailable
 from hub.core.tables import (
@@ -22,7 +23,6 @@ from hub.core.tables import (
     key,
     partition,
 )
-
 from tests.unit.core.conftest import ACME, make_settings
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
+
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.tables import IS_NEW
 from hub.core.vault import KEY_CACHE_S, SecretUnreadable, Vault
-
 from tests.unit.core.conftest import ACME, OTHER, MemoryTable
 
 KIND = "connector"
@@ -219,7 +219,7 @@ DAMAGES: list[Damage] = [
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("warm", [True, False], ids=["key cached", "key not cached"])
 def test_altered_record_does_not_decrypt(kms: Kms, table: MemoryTable, damage: Damage, warm: bool) -> None:
-    chance = random.Random(1)  # noqa: S311 - repeatable, not secret
+    chance = random.Random(1)
     vault = make_vault(kms, table)
     original = table.take(vault.store(ACME, KIND, "int_1", {"a": "s3cret"}))
     for _ in range(65):

@@ -2,9 +2,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hub.mapping.fields import FieldRule, MappingFailed, compile_rules
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hub.mapping.fields import FieldRule, MappingFailed, compile_rules
 
 
 def rewritten(value: Any, reading: str = "ISO8601", writing: str = "ISO8601", zone: str = "UTC") -> Any:

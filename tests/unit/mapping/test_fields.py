@@ -2,12 +2,13 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hub.mapping.config import Config, Unfit
 from hub.mapping.fields import BadRule, FieldRule, MappingFailed, compile_rules
 from hub.mapping.paths import MISSING
 from hub.mapping.transforms import Transform
-from hypothesis import given
-from hypothesis import strategies as st
 
 SPECIFIED = [
     {"source": "$.first_name", "target": "firstName", "transform": {"type": "direct"}},

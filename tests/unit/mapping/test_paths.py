@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub.mapping.paths import MISSING, BadPath, PathFailed, Steps, finder, getter, setter
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hub.mapping.paths import MISSING, BadPath, PathFailed, Steps, finder, getter, setter
 
 REPOSITORY = Path(__file__).parents[3]
 SAMPLES = Path(os.environ.get("HUB_SAMPLES", REPOSITORY.parent / "shared" / "samples"))

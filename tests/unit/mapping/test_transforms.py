@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+
 from hub.mapping.fields import BadRule, FieldRule, MappingFailed, compile_rules
 
 ABSENT = "absent"

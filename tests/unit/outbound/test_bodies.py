@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 
 import pytest
+
 from hub.core.errors import Refused, Retryable
 from hub.outbound.bodies import decoded
 

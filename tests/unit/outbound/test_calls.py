@@ -1,6 +1,7 @@
 """What a caller may put into a call, and how a Link header reads."""
 
 import pytest
+
 from hub.core.errors import BadRequest
 from hub.outbound.calls import Call, Reply, check_call, full_url
 

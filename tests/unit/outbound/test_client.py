@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from hub.core.errors import BadRequest, Refused, Retryable, TargetForbidden
 from hub.outbound.client import Call, Client, NeverSent
 from hub.outbound.guard import Guard
-
 from tests.unit.outbound.loopback import LOOPBACK, Loopback, Received, raw, reply, serving
 
 # A call that is given SHORT_S must be over long before PATIENCE_S, also on a busy machine.

@@ -15,11 +15,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
 from hub.core.errors import Refused, TargetForbidden
 from hub.outbound.client import Call, Client, NeverSent
 from hub.outbound.dialing import Dialer, Trip, underway
 from hub.outbound.guard import Guard
-
 from tests.unit.outbound.loopback import LOOPBACK, reply, serving
 
 PUBLIC = "93.184.216.34"

@@ -4,6 +4,7 @@ import socket
 from dataclasses import replace
 
 import pytest
+
 from hub.core.errors import TargetForbidden
 from hub.outbound.guard import Guard, Resolver
 

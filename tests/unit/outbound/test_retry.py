@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from email.utils import formatdate
 
 import pytest
+
 from hub.core import clock
 from hub.core.errors import Refused, Retryable
 from hub.outbound.calls import Call, NeverSent, Reply

@@ -95,7 +95,7 @@ def verify(token: str, keys: KeySet, settings: TokenSettings) -> Caller:
             audience=settings.jwt_audience,
             issuer=settings.jwt_issuer,
             leeway=LEEWAY_S,
-            options={"require": ["exp", "iss", "aud", "sub"], "strict_aud": True},
+            options={"require": ["exp", "iss", "aud", "sub"]},
         )
     except jwt.ExpiredSignatureError:
         raise Unauthenticated("The token has expired.") from None

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -49,14 +49,14 @@ class Credentials:
 
     def is_in(self, text: str) -> bool:
         """Say whether a text that is kept, such as a cursor, carries a secret."""
-        return any(secret in text for secret in self.known if len(secret) >= LEAST_TELLING_CHARS)
+        telling = [secret for secret in self.known if len(secret) >= LEAST_TELLING_CHARS]
+        return bool(telling) and _any_of(telling).search(text) is not None
 
     def hider(self) -> Hide:
         """Return a function that replaces every known secret in a text."""
         if not self.known:
             return lambda text: text
-        longest_first = sorted(self.known, key=len, reverse=True)
-        pattern = re.compile("|".join(re.escape(secret) for secret in longest_first))
+        pattern = _any_of(self.known)
         return lambda text: pattern.sub(HIDDEN, text)
 
     def _content(self, draft: Draft) -> bytes | None:
@@ -118,10 +118,16 @@ def _secret(secrets: Mapping[str, str], place: str) -> str:
     return secrets[place]
 
 
+def _any_of(secrets: Iterable[str]) -> re.Pattern[str]:
+    """The longest first, so that nothing of it stays; in any case, since %2F and %2f are the same."""
+    return re.compile("|".join(map(re.escape, sorted(secrets, key=len, reverse=True))), re.IGNORECASE)
+
+
 def _forms(secret: str) -> set[str]:
     """Return how a secret can look in what a provider sends back: as it is, in a URL, in JSON, in base64."""
     return {
         secret,
+        quote(secret),
         quote(secret, safe=""),
         quote_plus(secret),
         json.dumps(secret)[1:-1],

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hub.connector.paging import Answered
+from hub.connector.paging import Answered, is_blank
 from hub.connector.response_config import Pagination
 from hub.mapping.paths import MISSING, getter
 
@@ -35,7 +35,7 @@ def _cursor_null(config: Pagination) -> Ended:
     if config.cursor_path is None:
         return lambda _: None  # the missing next link is the end
     get = getter(config.cursor_path)
-    return lambda answered: "cursor_null" if get(answered.document) in (MISSING, None, False, "") else None
+    return lambda answered: "cursor_null" if is_blank(get(answered.document)) else None
 
 
 def _has_more(config: Pagination) -> Ended:

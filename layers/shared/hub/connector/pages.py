@@ -191,5 +191,4 @@ class PageRun:
 
 
 def _described(reply: Reply) -> str:
-    kind = reply.headers.get("content-type", "no content-type")[:100]
-    return f"status {reply.status}, {kind}, {len(reply.body)} bytes"
+    return f"status {reply.status}, {len(reply.body)} bytes, {reply.headers.get('content-type', 'no content-type')}"

@@ -110,8 +110,13 @@ def _link(config: Pagination, added_by_auth: frozenset[str]) -> Paging:
     return Paging("link", _limited(config, {}), at, after, _limit_of(config))
 
 
+def is_blank(cursor: Any) -> bool:
+    """Say whether a cursor says "no more"; 0 is one that does not."""
+    return cursor is MISSING or cursor is None or cursor is False or cursor == ""
+
+
 def _cursor_in(value: Any, path: str) -> Cursor | None:
-    if value is MISSING or value is None or value is False or value == "":
+    if is_blank(value):
         return None
     if isinstance(value, (dict, list, bool)) or (isinstance(value, str) and len(value) > LONGEST_CURSOR):
         raise Refused(f"cursorPath {path!r}: expected a text or a number of at most {LONGEST_CURSOR} characters.")

@@ -228,6 +228,24 @@ def due(tables: Tables, shard: int, limit: int) -> Found:
     )
 
 
+def postpone(tables: Tables, overdue: Item, wait_s: float) -> bool:
+    """Move an overdue job's due time on; False when somebody else touched the job in the meantime."""
+    later = clock.iso(clock.epoch_s() + wait_s)
+    try:
+        tables.write(
+            Update(
+                tables.activity,
+                {"pk": overdue["pk"], "sk": overdue["sk"]},
+                "SET dueAt = :later",
+                {"later": later, "read": overdue["dueAt"]},
+                "dueAt = :read",
+            )
+        )
+    except ConditionFailed:
+        return False
+    return True
+
+
 def log_line(tables: Tables, held: Claim, kind: str, message: str, facts: Json, keep_days: int) -> Put:
     """Return the write of one line of the job's log, which is a line of the integration's request log too."""
     job = held.job

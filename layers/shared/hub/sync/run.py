@@ -15,8 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hub import documents
 from hub.connector.definition import parse_definition
-from hub.connector.plan import Page, PageRun, Plan, compile_endpoint
-from hub.connector.position import Position
+from hub.connector.plan import Page, PageRun, Plan, Position, Record, compile_endpoint
 from hub.core import events, jsontext, logs, queues
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
@@ -25,7 +24,7 @@ from hub.core.queues import Hint
 from hub.core.resources import Resources
 from hub.core.vault import Vault
 from hub.integrations import custom
-from hub.outbound.client import Client
+from hub.outbound.retry import Sender
 from hub.sync import jobs
 from hub.sync.jobs import Cancelled, Claim, Counters, LeaseLost
 
@@ -43,7 +42,7 @@ class Worker:
 
     resources: Resources
     vault: Vault
-    client: Client
+    client: Sender
     remaining_ms: Callable[[], int]
 
     def run(self, hint: Hint) -> None:
@@ -105,9 +104,8 @@ class Worker:
         """Upsert the page's documents; return the job's progress with them."""
         accepted, refused = _sorted_out(page)
         step = documents.Step(f"integration:{held.job['integrationId']}", f"{held.job['sk']}#{held.job['page']}")
-        incoming = [documents.Incoming(external_id, content) for external_id, content in accepted]
         table = self.resources.tables.documents
-        outcomes = documents.upsert(table, held.tenant, held.job["entityType"], incoming, step)
+        outcomes = documents.upsert(table, held.tenant, held.job["entityType"], accepted, step)
         counted = Counters(
             read=len(page.records),
             rejected=len(refused),
@@ -218,19 +216,23 @@ def _position(job: Item) -> Position | None:
     return Position.from_json(jsontext.load(job["position"])) if job["position"] else None
 
 
-def _sorted_out(page: Page) -> tuple[list[tuple[str, Json]], list[Json]]:
+def _sorted_out(page: Page) -> tuple[list[documents.Incoming], list[Json]]:
     """Part the page's records into those to store and the faults of the others."""
-    accepted: list[tuple[str, Json]] = []
+    accepted: list[documents.Incoming] = []
     refused: list[Json] = []
     for record in page.records:
-        reason = record.rejected
-        if reason is None and record.content is not None and record.external_id is not None:
-            if documents.fits(record.content):
-                accepted.append((record.external_id, record.content))
-                continue
-            reason = f"the document would have more than {documents.MAX_CONTENT_BYTES} bytes"
-        refused.append({"index": record.index, "externalId": record.external_id, "reason": reason})
+        fault = _fault(record)
+        if fault is None and record.external_id is not None and record.content is not None:
+            accepted.append(documents.Incoming(record.external_id, record.content))
+        else:
+            refused.append({"index": record.index, "externalId": record.external_id, "reason": fault})
     return accepted, refused
+
+
+def _fault(record: Record) -> str | None:
+    if record.rejected is not None or record.external_id is None or record.content is None:
+        return record.rejected or "the record has no id or no content"
+    return documents.fault_of(record.external_id, record.content)
 
 
 def _page_facts(held: Claim, page: Page, progress: Json) -> Json:
