@@ -7,13 +7,43 @@ from collections.abc import Callable, Iterator, Sequence
 import httpx
 import pytest
 
+from local.logs import Log
+from local.sandbox.server import RunningSandbox
+from local.sandbox.server import start as start_sandbox
 from local.stack import TEMPLATE, Stack
+from tests.flows.hub_client import HubClient
+
+LEASE_S = 3
+
+
+class WholeLog(Log):
+    """Keeps every line that a function printed, as it was printed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.raw: list[str] = []
+
+    def function_line(self, function: str, raw: str) -> None:
+        self.raw.append(raw)
+        super().function_line(function, raw)
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The running stack; schedules tick only when a test says `stack.fire_schedule(name)`."""
-    with Stack(TEMPLATE, tmp_path_factory.mktemp("hub"), schedules=False) as running:
+    """The running stack; schedules tick only when a test says `stack.fire_schedule(name)`.
+
+    A worker that died is replaced after seconds, not minutes, and tests may poll as often as they like.
+    """
+    parameters = {"SyncLeaseSeconds": str(LEASE_S), "RateLimits": "integration=100000"}
+    folder = tmp_path_factory.mktemp("hub")
+    with Stack(TEMPLATE, folder, parameters=parameters, schedules=False, log=WholeLog()) as running:
+        yield running
+
+
+@pytest.fixture
+def provider() -> Iterator[RunningSandbox]:
+    """A sandbox of the test's own, whose faults and journal nobody else sees."""
+    with start_sandbox() as running:
         yield running
 
 
@@ -46,6 +76,12 @@ def api(stack: Stack, token: Callable[..., str]) -> Iterator[Callable[..., httpx
     yield make
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def hub(api: Callable[..., httpx.Client], tenant: str) -> HubClient:
+    """The hub as an administrator of a tenant of the test's own sees it."""
+    return HubClient(api(tenant))
 
 
 @pytest.fixture

@@ -73,10 +73,12 @@ class Provider:
 
     answer: Answer
     requests: list[Asked] = field(default_factory=list)
+    timeouts_s: list[float] = field(default_factory=list)
 
-    def send(self, call: Call, *, timeout_s: float) -> Reply:  # noqa: ARG002  the engine's interface
+    def send(self, call: Call, *, timeout_s: float) -> Reply:
         asked = asked_by(call)
         self.requests.append(asked)
+        self.timeouts_s.append(timeout_s)
         answer = self.answer(asked)
         return answer if isinstance(answer, Reply) else reply(answer)
 

@@ -106,7 +106,7 @@ AUTHS = [auth for auth, _ in HEADERS if SECRET in str(auth.values())] + [api_key
 ECHOES: list[Any] = [
     lambda text: reply({"error": f"bad credentials: {text}"}, status=401),
     lambda text: reply(body=f"x{text}y".encode(), status=400, content_type="text/plain"),
-    lambda text: reply(body=(" " * 470 + text).encode(), status=403, content_type="text/plain"),
+    lambda text: reply(body=("x" * 400 + text).encode(), status=403, content_type="text/plain"),
     lambda text: reply({"error": text}),
     lambda text: reply({text: 1, "items": 5}),
     lambda text: reply({"error": [text]}, status=503),
@@ -134,6 +134,27 @@ def test_error_never_repeats_a_secret_that_the_provider_sends_back(auth: Json, e
     forms = [SECRET, "top%2Fsecret", 'value\\"1234', base64.b64encode(SECRET.encode()).decode().rstrip("=")]
     assert told
     assert not [form for form in forms if form in text]
+
+
+def test_error_is_cut_without_leaving_half_a_secret() -> None:
+    body = b"x" * 490 + SECRET.encode()
+    raw = definition(auth={"type": "bearer", "token": SECRET})
+
+    with pytest.raises(Refused) as caught:
+        run(raw, Provider(lambda _: reply(body=body, status=404))).fetch()
+
+    assert caught.value.message.endswith("xxx****")
+
+
+def test_error_keeps_what_else_the_provider_says() -> None:
+    raw = definition(endpoint(responseMapping=mapping(errorPath="$.error")), auth={"type": "bearer", "token": SECRET})
+    provider = Provider(lambda asked: reply({"error": f"no {asked.headers['authorization']} here"}, status=401))
+
+    with pytest.raises(Refused) as caught:
+        run(raw, provider).fetch()
+
+    expected = "GET https://api.example.com/v1/items answered 401 (the credentials were refused): no Bearer **** here"
+    assert caught.value.message == expected
 
 
 def test_request_to_another_origin_is_not_sent() -> None:

@@ -292,7 +292,7 @@ def test_handle_is_accepted_in_its_own_field() -> None:
 
 def test_merge_replaces_what_the_patch_names_and_removes_nulls() -> None:
     current = definition(description="old", defaultHeaders={"X-A": "1", "X-B": "2"})
-    patch = {"description": None, "defaultHeaders": {"X-B": None, "X-C": "3"}, "endpoints": [], "type": "rest"}
+    patch: Json = {"description": None, "defaultHeaders": {"X-B": None, "X-C": "3"}, "endpoints": [], "type": "rest"}
 
     merged = merge_definition(current, patch)
 

@@ -11,6 +11,8 @@ from hub.connector.position import Position
 from hub.core.errors import BadRequest, Refused
 from tests.unit.connector.factories import Answer, Asked, Json, Provider, definition, endpoint, mapping, reply, run
 
+MOST_PAGES = 100
+
 PAGINATION: dict[str, Json] = {
     "offset": {
         "type": "offset",
@@ -52,7 +54,7 @@ def shop(total: int) -> Answer:
         url = f"/v1/items?start={end}&limit={limit}" if more else None
         items = [{"id": number} for number in range(start, end)]
         page = {"items": items, "next": f"c{end}" if more else None, "link": url, "more": more, "total": total}
-        header = {"link": f'<{url}>; rel="next", </v1/items>; rel="first"'} if url else {}
+        header: dict[str, Any] = {"link": f'<{url}>; rel="next", </v1/items>; rel="first"'} if url else {}
         return reply(page, **header)
 
     return answer
@@ -75,9 +77,12 @@ def walk(pages: PageRun, start: Position | None = None) -> Iterator[Page]:
     """Give the pages as a sync does: the position goes through JSON each time."""
     page = pages.fetch(start)
     yield page
-    while page.next is not None:
+    for _ in range(MOST_PAGES):
+        if page.next is None:
+            return
         page = pages.fetch(Position.from_json(json.loads(json.dumps(page.next.to_json()))))
         yield page
+    raise AssertionError(f"the walk did not end within {MOST_PAGES} pages")
 
 
 def ids(pages: list[Page]) -> list[str | None]:
@@ -256,14 +261,11 @@ def test_walk_that_goes_in_circles_is_stopped(kind: str, cursors: tuple[str, ...
 
 @pytest.mark.parametrize("kind", PAGINATION)
 def test_provider_that_ignores_the_position_is_stopped(kind: str) -> None:
-    count = iter(range(100))
-
     def answer(_: Asked) -> Any:
         return reply({"items": [{"id": 1}], "next": "a", "link": "/v1/items?p=2"}, link='</v1/items?p=2>; rel="next"')
 
     pages = list(walk(run(paged(PAGINATION[kind]), Provider(answer))))
 
-    assert next(count) == 0
     assert pages[-1].stop_reason == "repeated_page"
     assert ids(pages) == ["1"]
 
@@ -274,7 +276,8 @@ def test_empty_pages_between_full_ones_are_passed() -> None:
 
     def answer(asked: Asked) -> Any:
         body, following = answers[asked.query.get("p", "1")]
-        return reply(body=body.encode(), **({"link": f'<?p={following}>; rel="next"'} if following else {}))
+        header: dict[str, Any] = {"link": f'<?p={following}>; rel="next"'} if following else {}
+        return reply(body=body.encode(), **header)
 
     raw = definition(endpoint(pagination=PAGINATION["header"], responseMapping=mapping(dataPath="$")))
 
@@ -402,7 +405,7 @@ def test_position_survives_json(position: Position) -> None:
         lambda raw: raw | {"seen": [1]},
         lambda raw: raw | {"seen": "ab"},
         lambda raw: raw | {"lastBody": 5},
-        lambda raw: {},
+        lambda _: {},
     ],
 )
 def test_position_of_another_shape_is_refused(change: Callable[[Json], Json]) -> None:

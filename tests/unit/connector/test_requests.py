@@ -46,7 +46,7 @@ def test_path_value_that_leaves_its_segment_is_refused(value: Any) -> None:
         sent(raw, {"id": value})
 
 
-def test_path_values_that_make_dots_together_are_refused() -> None:
+def test_path_value_cannot_complete_dots_of_the_path() -> None:
     raw = definition(endpoint(path="/items/{a}.", pathParams=[param("a")]))
 
     with pytest.raises(BadRequest):

@@ -2,7 +2,10 @@ from typing import Any
 
 import pytest
 
+from hub.connector.definition import parse_definition
+from hub.connector.plan import compile_endpoint
 from hub.core.errors import Refused, Retryable
+from hub.outbound.retry import RetryPolicy, next_delay
 from tests.unit.connector.factories import Json, Provider, definition, endpoint, mapping, reply, run
 
 RULES: list[Json] = [
@@ -191,8 +194,10 @@ def test_answer_without_content_has_no_records(method: str, status: int) -> None
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
 def test_failure_that_may_pass_is_retryable(status: int) -> None:
+    raw = definition(retryConfig={"maxRetries": 0})
+
     with pytest.raises(Retryable) as caught:
-        page(reply({"error": "busy"}, status=status, retry_after="30"))
+        run(raw, Provider(lambda _: reply({"error": "busy"}, status=status, retry_after="30"))).fetch()
 
     assert caught.value.retry_after_s == 30
     assert caught.value.details["status"] == status
@@ -221,6 +226,29 @@ def test_call_is_repeated_as_the_definition_says() -> None:
 
     assert len(made.records) == 1
     assert made.attempts == 3
+
+
+def test_retries_wait_the_same_time_where_the_definition_says_how_long() -> None:
+    config = {"maxRetries": 2, "retryDelay": 1500, "retryOn": [500]}
+
+    given = compile_endpoint(parse_definition(definition(retryConfig=config)), "list").exchange.policy
+    absent = compile_endpoint(parse_definition(definition(retryConfig=None)), "list").exchange.policy
+
+    assert [next_delay(given, retry, None, chance) for retry, chance in ((1, 0.0), (2, 0.9))] == [1.5, 1.5]
+    assert (given.max_retries, given.retry_on) == (2, frozenset({500}))
+    assert absent == RetryPolicy()
+
+
+def test_endpoint_has_its_own_time_and_retries_before_those_of_the_definition() -> None:
+    own = endpoint(id="own", name="own", timeout=5000, retryConfig={"maxRetries": 1, "retryDelay": 0, "retryOn": [404]})
+    raw = definition(endpoint(), own, timeout=20_000)
+    answers = iter([reply(status=404), reply({"items": []}), reply({"items": []})])
+    provider = Provider(lambda _: next(answers))
+
+    run(raw, provider, endpoint_id="own").fetch()
+    run(raw, provider).fetch()
+
+    assert provider.timeouts_s == [5.0, 5.0, 20.0]
 
 
 @pytest.mark.parametrize(("is_marked", "requests"), [(False, 1), (True, 3)])

@@ -43,8 +43,7 @@ class Credentials:
         if origin(draft.url) != own_origin:
             raise Refused("The request leads to another origin than the baseUrl; it was not sent.")
         headers = {**draft.headers, **self.headers}
-        names = {name for name, _ in self.query}
-        params = [*(pair for pair in draft.params if pair[0] not in names), *self.query]
+        params = [*draft.params, *self.query]
         return Call(draft.method, draft.url, headers, params, self._content(draft))
 
     def is_in(self, text: str) -> bool:

@@ -20,7 +20,6 @@ from hub.core.errors import BadDefinition, BadHandle, Problem
 Json = dict[str, Any]
 
 MAX_ENDPOINTS = 100
-_AUTH: TypeAdapter[Auth] = TypeAdapter(Auth)
 
 
 class ConnectorDefinition(Strict):
@@ -127,7 +126,8 @@ def _checked_parts(raw: Any) -> Iterator[Problem]:
 
 def _auth_in(raw: Json) -> Auth | None:
     try:
-        return _AUTH.validate_python(raw.get("auth"))
+        adapter: TypeAdapter[Auth] = TypeAdapter(Auth)
+        return adapter.validate_python(raw.get("auth"))
     except ValidationError:
         return None
 

@@ -35,15 +35,13 @@ def check_path(path: str | None, place: str) -> Iterator[Problem]:
 
 
 def check_mappings(mappings: Sequence[FieldMapping], place: str) -> Iterator[Problem]:
-    """Compile the rules one by one, so that every fault is found, then together, for targets that collide."""
-    faults = [
-        Problem(f"{place}/{index}{fault.pointer}", _told(fault, mapping))
-        for index, mapping in enumerate(mappings)
-        if (fault := _rule_fault([mapping])) is not None
-    ]
-    yield from faults
-    if not faults and (fault := _rule_fault(mappings)) is not None:
-        yield Problem(f"{place}/{fault.index}{fault.pointer}", fault.message)
+    """Compile the rules together, as they will be; only if that fails, one by one, so that every fault is named."""
+    together = _rule_fault(mappings)
+    if together is None:
+        return
+    faults = [(index, fault) for index, mapping in enumerate(mappings) if (fault := _rule_fault([mapping]))]
+    for index, fault in faults or [(together.index, together)]:
+        yield Problem(f"{place}/{index}{fault.pointer}", _told(fault, mappings[index]))
 
 
 def _told(fault: BadRule, mapping: FieldMapping) -> str:

@@ -19,7 +19,7 @@ from hub.outbound.calls import Reply
 from hub.outbound.retry import RetryPolicy, Sender, asked_delay_s, send_with_retries
 
 NO_CONTENT = (204, 205)
-MAX_MESSAGE_CHARS = 500
+MAX_MESSAGE_CHARS, MAX_REFUSAL_CHARS = 500, 700  # of the provider; with our own words
 RETRYABLE = frozenset({408, 429})
 HINTS = {401: " (the credentials were refused)", 403: " (the credentials do not allow this)"}
 
@@ -77,7 +77,7 @@ class PageRun:
         except PathFailed as cause:
             raise Refused(f"The answer cannot be searched: {cause}", status=reply.status) from None
         except Refused as cause:
-            raise Refused(self._told(cause.message), status=reply.status) from None
+            raise Refused(self._told(cause.message, MAX_REFUSAL_CHARS), status=reply.status) from None
 
     def _draft(self, position: Position | None) -> Draft:
         if position is None:
@@ -134,9 +134,9 @@ class PageRun:
             said = None
         return self._told(said or reply.body.decode(errors="replace"))
 
-    def _told(self, text: str) -> str:
+    def _told(self, text: str, most: int = MAX_MESSAGE_CHARS) -> str:
         """Return a provider's words for a message; hidden before they are cut, or half a secret could stay."""
-        return " ".join(self._hide(text).split())[:MAX_MESSAGE_CHARS]
+        return " ".join(self._hide(text).split())[:most]
 
     def _following(self, answered: Answered, position: Position | None, body: str) -> Position | str:
         paging = self._exchange.paging

@@ -11,6 +11,7 @@ from hub.connector.urls import BadUrl, origin
 from hub.core.problems import pointer
 
 Json = dict[str, Any]
+Place = tuple[str | int, ...]
 
 HANDLE_START, HANDLE_END = "{{encrypted:", "}}"
 SHOWN_FROM = 20
@@ -61,7 +62,8 @@ def origins(raw: Json) -> dict[str, str]:
 def misplaced_handles(raw: Any) -> list[str]:
     """Return the pointers of all texts that contain a handle and are not a secret field that is one."""
     allowed = secret_handles(raw) if isinstance(raw, dict) else set()
-    return [place for place, text in _texts(raw, ()) if HANDLE_START in text and place not in allowed]
+    found = [pointer(place) for place, text in _texts(raw, ()) if HANDLE_START in text]
+    return [place for place in found if place not in allowed]
 
 
 def is_handle(value: str) -> bool:
@@ -85,15 +87,15 @@ def _with_secret_fields(raw: Json, change: Callable[[str, Any], Any]) -> Json:
     return copy
 
 
-def _texts(value: Any, place: tuple[str | int, ...]) -> Iterator[tuple[str, str]]:
+def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
     if isinstance(value, str):
-        yield pointer(place), value
+        yield place, value
     elif isinstance(value, list):
         for index, child in enumerate(value):
             yield from _texts(child, (*place, index))
     elif isinstance(value, dict):
         for name, child in value.items():
-            yield pointer(place), str(name)
+            yield place, str(name)
             yield from _texts(child, (*place, name))
 
 

@@ -7,9 +7,13 @@ from pydantic.alias_generators import to_camel
 
 
 class Strict(BaseModel):
-    # Inputs stay out of errors: one of them may be a secret.
     model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", strict=True, frozen=True, hide_input_in_errors=True
+        alias_generator=to_camel,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        hide_input_in_errors=True,  # one of them may be a secret
+        defer_build=True,  # a request that only reads definitions does not pay for the validators
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from hub.core import clock, jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
-from hub.core.errors import BadDefinition, Conflict, IntegrationNotFound, Problem
+from hub.core.errors import BadDefinition, BadRequest, Conflict, IntegrationNotFound, Problem
 from hub.core.journal import DAY_S, Change
 from hub.core.listing import Listing
 from hub.core.tables import IS_UNCHANGED, ConditionFailed, Delete, Key, Table, Update, key, partition
@@ -22,6 +22,8 @@ RESTORABLE_DAYS = 31
 CREDENTIALS_KIND = "connector"
 # What S000 calls the states; an inactive integration is one that was never activated, or was switched off.
 STATUS_IN_S000 = {"draft": "inactive", "pending_auth": "inactive", "active": "active", "paused": "inactive"}
+STATUSES = ("active", "inactive", "error")
+TYPES = ("rest_api", "rest", "webhook", "graphql")
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,9 @@ def list_all(config: Table, tenant: Tenant) -> list[Item]:
 
 
 def chosen(integrations: list[Item], query: Mapping[str, str]) -> list[Item]:
-    """Return those that `status`, `type` and `search` of a list request leave."""
-    status, kind, text = query.get("status"), query.get("type"), query.get("search", "").lower()
+    """Return those that `status`, `type` and `search` of a list request leave; raises BadRequest."""
+    status, kind = _one_of(query, "status", STATUSES), _one_of(query, "type", TYPES)
+    text = query.get("search", "").lower()
     return [
         item
         for item in integrations
@@ -66,6 +69,13 @@ def chosen(integrations: list[Item], query: Mapping[str, str]) -> list[Item]:
         and kind in (None, item["integrationType"], item["integrationType"].removesuffix("_api"))
         and any(text in str(item.get(name) or "").lower() for name in ("name", "displayName", "description"))
     ]
+
+
+def _one_of(query: Mapping[str, str], name: str, words: tuple[str, ...]) -> str | None:
+    found = query.get(name)
+    if found is not None and found not in words:
+        raise BadRequest(f"`{name}` must be one of {', '.join(words)}, found {found[:40]!r}.")
+    return found
 
 
 def with_connectors(config: Table, tenant: Tenant, listing: Listing) -> Listing:
@@ -76,8 +86,12 @@ def with_connectors(config: Table, tenant: Tenant, listing: Listing) -> Listing:
 
 
 def delete(change: Change, current: CustomIntegration) -> None:
-    """Add a soft deletion to `change`: 404 from now on, restorable for 31 days, then gone with its credentials."""
+    """Add a soft deletion to `change`: 404 from now on, restorable for 31 days, then gone with its credentials.
+
+    The deletion is a version of its own: a change that was under way must not bring the integration back.
+    """
     tenant, config = change.caller.tenant, change.tables.config
+    version = current.connector["version"]
     expiry = {"expires": int(clock.epoch_s()) + RESTORABLE_DAYS * DAY_S}
     change.add(
         Update(
@@ -89,8 +103,8 @@ def delete(change: Change, current: CustomIntegration) -> None:
         Update(
             config,
             key(tenant, "connector", current.id),
-            "SET expiresEpochS = :expires",
-            {**expiry, "version_read": current.connector["version"]},
+            "SET expiresEpochS = :expires, version = :next",
+            {**expiry, "version_read": version, "next": version + 1},
             IS_UNCHANGED,
         ),
         Delete(config, name_place(tenant, current.integration["name"])),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hub.connector.definition import check_definition, merge_definition
+from hub.connector.faults import SET_BY_HUB
 from hub.connector.secrets import extract_secrets, origins, secret_handles
 from hub.core import clock, jsontext
 from hub.core.errors import BadHandle, BadRequest, Problem
@@ -14,10 +15,11 @@ from hub.core.ids import new_id
 from hub.core.journal import Change
 from hub.core.tables import IS_NEW, IS_UNCHANGED, Delete, Put, key
 from hub.core.vault import Vault
-from hub.integrations.custom import CREDENTIALS_KIND, CustomIntegration, name_place
+from hub.integrations.custom import CREDENTIALS_KIND, CustomIntegration, name_place, view
 
 Json = dict[str, Any]
 
+_ONLY_SHOWN = SET_BY_HUB | {"secretsRequired"}
 _WRITABLE_STATUS = {"active": "active", "inactive": "paused"}
 
 
@@ -39,7 +41,7 @@ def create(change: Change, vault: Vault, body: Json) -> CustomIntegration:
 
 def update(change: Change, vault: Vault, current: CustomIntegration, patch: Json) -> CustomIntegration:
     """Add the merged definition to `change` as the next version; secrets that were entered for another origin go."""
-    patch, status = _split_status(patch, present=current.integration["status"])
+    patch, status = _split_status(_without_echo(patch, current), present=current.integration["status"])
     merged = check_definition(merge_definition(current.definition, patch))
     definition, secrets = extract_secrets(merged)
     stored, missing = set(current.integration["storedSecrets"]), set(current.integration["missingSecrets"])
@@ -51,6 +53,13 @@ def update(change: Change, vault: Vault, current: CustomIntegration, patch: Json
     _store_secrets(change, vault, current.id, secrets, kept)
     change.audit("integration.updated", current.id, fields=sorted(patch), version=changed.connector["version"])
     return changed
+
+
+def _without_echo(patch: Json, current: CustomIntegration) -> Json:
+    """Leave out what only the hub sets and comes back as it was answered: what GET gave may be sent to PATCH."""
+    shown = view(current)
+    echoes = {name for name in _ONLY_SHOWN & patch.keys() & shown.keys() if patch[name] == shown[name]}
+    return {name: value for name, value in patch.items() if name not in echoes}
 
 
 def _split_status(body: Json, present: str) -> tuple[Json, str]:

@@ -201,7 +201,7 @@ def cancel(change: Change, job: Item) -> Item:
     """Add the cancellation to `change`. A worker notices at its next checkpoint: within one page."""
     if job["status"] not in OPEN:
         raise Conflict(f"The job has ended already: {job['status']}.", status=job["status"])
-    ended = {"status": "CANCELLED", "completedAt": clock.now()}
+    ended = {"status": "CANCELLED", "completedAt": clock.now(), "stopReason": "cancelled"}
     change.add(
         Update(
             change.tables.activity,
@@ -210,7 +210,7 @@ def cancel(change: Change, job: Item) -> Item:
             {
                 "cancelled": "CANCELLED",
                 "at": ended["completedAt"],
-                "reason": "cancelled",
+                "reason": ended["stopReason"],
                 "pending": "PENDING",
                 "running": "RUNNING",
             },

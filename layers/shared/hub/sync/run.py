@@ -32,7 +32,10 @@ Json = dict[str, Any]
 
 LEAVE_MS = 45_000
 KEPT_ERRORS = 20
-WAIT_S_BY_HOP = (30, 120, 600)
+# After the third failure without a page in between the job ends.
+WAIT_S_BY_HOP = (30, 120)
+# A provider may ask for any delay; the job's items are kept for days, not for ever.
+LONGEST_WAIT_S = 24 * 3600
 DEFAULT_ENTITY = "record"
 
 
@@ -78,7 +81,7 @@ class Worker:
             raise Conflict("The connector was changed while the job ran; start the sync again.")
         secrets = self.vault.read(held.tenant, custom.CREDENTIALS_KIND, found.id)
         params: Json = jsontext.load(held.job["params"])
-        plan = _plan(found.connector["definition"], held.job["endpointId"])
+        plan = plan_of(found.connector["definition"], held.job["endpointId"])
         return plan.bind(params=params, settings={}, state={}, secrets=secrets, client=self.client)
 
     def _pages(self, held: Claim, pages: PageRun) -> None:
@@ -92,12 +95,12 @@ class Worker:
                     self._finish(held, page, progress)
                     return
                 held = self._checkpoint(held, page, progress)
+                slowest_s = max(slowest_s, time.monotonic() - began)
+                if self.remaining_ms() < max(2000 * slowest_s, LEAVE_MS):
+                    self._hand_on(held, 0, {}, "handed on before the function's time is up")
+                    return
             except Cancelled:
                 self._end(held, "CANCELLED", progress, "cancelled after this page", {})
-                return
-            slowest_s = max(slowest_s, time.monotonic() - began)
-            if self.remaining_ms() < max(2000 * slowest_s, LEAVE_MS):
-                self._hand_on(held, 0, {}, "handed on before the function's time is up")
                 return
 
     def _store(self, held: Claim, page: Page) -> Json:
@@ -130,7 +133,7 @@ class Worker:
     def _finish(self, held: Claim, page: Page, progress: Json) -> None:
         facts = _page_facts(held, page, progress)
         self._say("sync.page", {**held.job, **progress}, page)
-        progress |= {"stopReason": page.stop_reason, "hops": 0}
+        progress = {**progress, "stopReason": page.stop_reason, "hops": 0}
         if page.stop_reason == "repeated_page":
             fault = "The provider answered a page it had answered before; what was read so far is stored."
             progress["errors"] = [*progress["errors"], {"page": held.job["page"], "reason": fault}]
@@ -144,8 +147,7 @@ class Worker:
         progress = {"errors": [*held.job["errors"], fault][-KEPT_ERRORS:]}
         try:
             if error.retryable and held.job["hops"] < jobs.MAX_HOPS:
-                asked_s = getattr(error, "retry_after_s", None) or 0
-                self._hand_on(held, max(asked_s, WAIT_S_BY_HOP[held.job["hops"] - 1]), progress, error.message)
+                self._hand_on(held, _wait_s(held, error), progress, error.message)
             else:
                 self._end(held, "FAILED", {**progress, "stopReason": "failed"}, error.message, {"code": error.code})
         except Cancelled:
@@ -208,8 +210,15 @@ def entity_of(definition: Json, endpoint_id: str) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _plan(definition: str, endpoint_id: str) -> Plan:
+def plan_of(definition: str, endpoint_id: str) -> Plan:
     return compile_endpoint(parse_definition(jsontext.load(definition)), endpoint_id)
+
+
+def _wait_s(held: Claim, error: HubError) -> float:
+    """Return how long to wait before the next try: what the provider asks for, but a growing while at the least."""
+    asked_s = getattr(error, "retry_after_s", None) or 0
+    least_s = WAIT_S_BY_HOP[max(held.job["hops"], 1) - 1]  # a page that was done in this run has set hops to 0
+    return float(min(max(asked_s, least_s), LONGEST_WAIT_S))
 
 
 def _position(job: Item) -> Position | None:

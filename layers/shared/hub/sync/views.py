@@ -37,8 +37,14 @@ def job(item: Item) -> Json:
         "page": item["page"],
         "counters": counters,
         "stopReason": item.get("stopReason"),
-        "nextAttemptAt": iso(item["nextAttemptAt"] / 1000) if item["status"] == "PENDING" else None,
+        "nextAttemptAt": _next_attempt_at(item),
     }
+
+
+def _next_attempt_at(item: Item) -> str | None:
+    """Return when a deferred job goes on; a new one waits for no time."""
+    is_deferred = item["status"] == "PENDING" and item["nextAttemptAt"] > 0
+    return iso(item["nextAttemptAt"] / 1000) if is_deferred else None
 
 
 def log_line(item: Item) -> Json:

@@ -1,0 +1,48 @@
+"""The sample events: each one is what its function expects, and is answered without an error."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Cloud
+
+EVENTS = Path(__file__).parents[2] / "events"
+FUNCTION_BY_FILE = dict(re.findall(r"^\| `([\w-]+\.json)` \| (\w+) \|", (EVENTS / "README.md").read_text(), re.M))
+ANSWERS: dict[str, Callable[[Any], bool]] = {
+    "http-create-custom-integration.json": lambda answer: answer["statusCode"] == 201,
+    "http-list-documents.json": lambda answer: answer["statusCode"] == 200 and "items" in json.loads(answer["body"]),
+    "authorizer-api-key.json": lambda answer: [*answer["context"]] == ["denied"],
+    "sqs-sync-hint.json": lambda answer: answer == {"batchItemFailures": []},
+    "schedule-every-minute.json": lambda answer: answer["hinted"] >= 0,
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a function is told of its own life."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 900_000
+
+
+@pytest.mark.parametrize("file", sorted(FUNCTION_BY_FILE))
+def test_sample_event_is_answered_without_an_error(cloud: Cloud, file: str) -> None:
+    function = FUNCTION_BY_FILE[file]
+    event = json.loads((EVENTS / file).read_text())
+
+    with cloud.running(function):
+        answer = cloud.handler(function)(event, Context())
+
+    assert ANSWERS[file](answer), answer
+
+
+def test_every_sample_event_is_described_and_sent(cloud: Cloud) -> None:
+    files = {path.name for path in EVENTS.glob("*.json")}
+
+    assert files == FUNCTION_BY_FILE.keys() == ANSWERS.keys()
+    assert {*FUNCTION_BY_FILE.values()} <= cloud.template.functions.keys()

@@ -1,0 +1,123 @@
+"""The product's story against any hub: a connector without code, its documents, a change, and the change arriving.
+
+Without settings it runs on a local stack of its own. A deployed hub is told by API_URL, API_TOKEN (a tenant_admin's) and
+SANDBOX_URL, a sandbox that both the hub and this machine can reach.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from local.demo import definition
+from local.stack import TEMPLATE, Stack
+
+Json = dict[str, Any]
+
+SINCE = "2025-02-15T00:00:00Z"  # leaves a few hundred of the sandbox's contacts
+ENDS_WITHIN_S = 180
+POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the story is told."""
+
+    hub: httpx.Client
+    sandbox: httpx.Client
+    sandbox_url: str
+
+    def call(self, method: str, path: str, body: Json | None = None, **query: Any) -> Json:
+        answer = self.hub.request(method, f"/api/v1{path}", json=body, params=query)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        found: Json = answer.json() if answer.content else {}
+        return found
+
+    def synced(self, integration_id: str) -> Json:
+        """Start the sync and return its job when it ended."""
+        sync = f"/custom-integrations/{integration_id}/sync"
+        job = self.call("POST", sync, {"endpointId": "list-contacts", "params": {"updated_since": SINCE}})
+        ends_at = time.monotonic() + ENDS_WITHIN_S
+        while job["status"] in ("PENDING", "RUNNING"):
+            assert time.monotonic() < ends_at, job
+            time.sleep(POLL_S)
+            job = self.call("GET", f"/sync-jobs/{job['id']}")
+        return job
+
+    def documents(self, document_type: str) -> dict[str, Json]:
+        found: dict[str, Json] = {}
+        query: Json = {"limit": 100}
+        while True:
+            page = self.call("GET", f"/documents/{document_type}", **query)
+            found |= {each["id"]: each["content"] for each in page["items"]}
+            if not page["hasMore"]:
+                return found
+            query["cursor"] = page["nextCursor"]
+
+    def contacts(self) -> dict[str, Json]:
+        """Return what the provider itself has, by id."""
+        answer = self.sandbox.get("/v1/contacts", params={"updated_since": SINCE}).raise_for_status()
+        return {each["id"]: each for each in answer.json()["contacts"]}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    if "API_URL" in os.environ:
+        sandbox_url = os.environ["SANDBOX_URL"].rstrip("/")
+        yield from clients(os.environ["API_URL"], os.environ["API_TOKEN"], sandbox_url)
+        return
+    with Stack(TEMPLATE, tmp_path_factory.mktemp("story"), schedules=False) as stack:
+        yield from clients(stack.url, stack.token("story"), stack.sandbox_url)
+
+
+def clients(api_url: str, token: str, sandbox_url: str) -> Iterator[Place]:
+    headers = {"authorization": f"Bearer {token}"}
+    with (
+        httpx.Client(base_url=api_url, headers=headers, timeout=35) as hub,
+        httpx.Client(base_url=sandbox_url, timeout=35, trust_env=False) as sandbox,
+    ):
+        yield Place(hub, sandbox, sandbox_url)
+
+
+@pytest.fixture
+def connector(place: Place) -> Iterator[Json]:
+    """The demo's connector, for the contacts that changed lately; with a document type of its own, gone afterwards."""
+    name = f"story-{secrets.token_hex(4)}"
+    wanted = definition(place.sandbox_url) | {"name": name}
+    endpoint = wanted["endpoints"][0]
+    endpoint["queryParams"] = [{"name": "updated_since", "required": True}]
+    endpoint["responseMapping"]["targetShardTypeId"] = name
+    made = place.call("POST", "/custom-integrations", wanted)
+    yield made
+    for document_id in place.documents(name) if "API_URL" in os.environ else ():
+        place.call("DELETE", f"/documents/{name}/{document_id}")
+    place.call("DELETE", f"/custom-integrations/{made['id']}")
+
+
+def test_story_of_a_connector_its_documents_and_a_change(place: Place, connector: Json) -> None:
+    expected, kind = place.contacts(), connector["name"]
+    changed_id = max(expected)
+    title = f"Head of {secrets.token_hex(4)}"
+
+    first = place.synced(connector["id"])
+    documents = place.documents(kind)
+    again = place.synced(connector["id"])
+    place.sandbox.patch(f"/v1/contacts/{changed_id}", json={"job_title": title}).raise_for_status()
+    last = place.synced(connector["id"])
+    changed = place.call("GET", f"/documents/{kind}/{changed_id}")
+
+    count = len(expected)
+    assert [job["status"] for job in (first, again, last)] == ["COMPLETED"] * 3
+    assert [job["counters"]["read"] for job in (first, again, last)] == [count] * 3
+    assert (first["counters"]["created"], again["counters"]["unchanged"]) == (count, count)
+    assert (last["counters"]["updated"], last["counters"]["unchanged"]) == (1, count - 1)
+    assert {name: each.get("email") for name, each in documents.items()} == {
+        name: each["email"] for name, each in expected.items()
+    }
+    assert (changed["version"], changed["content"]["jobTitle"]) == (2, title)
+    assert connector["auth"]["keyValue"].startswith("{{encrypted:")
