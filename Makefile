@@ -46,7 +46,7 @@ format: setup-dev ## format the code
 	$(PY) -m ruff format .
 
 proofs: setup-dev ## kill, cut and fault everything, and show that nothing is lost
-	$(PY) -m pytest tests/proofs -v
+	$(PY) -m pytest tests/proofs tests/flows/test_sync_kills.py tests/flows/test_sync_faulty_cloud.py tests/flows/test_sync_rivals.py -v
 
 bench: setup-dev ## measure the ratios that README states
 	$(PY) -m tests.bench

@@ -1,5 +1,7 @@
 """Custom integrations (spec S000): the tenant's own connectors, and a sync of one of their endpoints by hand."""
 
+from typing import TYPE_CHECKING
+
 from hub.core.answers import Answer, accepted, created, no_content, ok
 from hub.core.api import Api, Request
 from hub.core.caller import admins, members
@@ -7,6 +9,9 @@ from hub.core.listing import page_of
 from hub.core.queues import Hint, send
 from hub.core.tables import ConditionFailed
 from hub.integrations import custom
+
+if TYPE_CHECKING:
+    from hub.outbound.guard import Guard
 
 api = Api("custom_integrations")
 handler = api.handle
@@ -29,7 +34,7 @@ def create(request: Request) -> Answer:
     """Create a custom integration."""
     from hub.integrations import define  # the connector format: loaded where one is written
 
-    made = define.create(request.change, request.vault, request.json_object())
+    made = define.create(request.change, request.vault, _guard(request), request.json_object())
     return _commit(request, created(custom.view(made)), made.integration["name"])
 
 
@@ -78,7 +83,7 @@ def update(request: Request) -> Answer:
 
     current = _found(request)
     request.must_match(current.connector["version"])
-    changed = define.update(request.change, request.vault, current, request.json_object())
+    changed = define.update(request.change, request.vault, _guard(request), current, request.json_object())
     return _commit(request, ok(custom.view(changed)), changed.integration["name"])
 
 
@@ -114,6 +119,13 @@ def sync(request: Request) -> Answer:
 
 def _found(request: Request) -> custom.CustomIntegration:
     return custom.get(request.resources.tables.config, request.caller.tenant, request.path["id"])
+
+
+def _guard(request: Request) -> "Guard":
+    from hub.outbound.guard import Guard
+
+    settings = request.resources.settings
+    return Guard.from_text(settings.outbound_allowed_private, own_hosts=settings.own_hosts)
 
 
 def _commit(request: Request, answer: Answer, name: str) -> Answer:

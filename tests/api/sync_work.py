@@ -17,6 +17,7 @@ from tests.api.conftest import Hub, make_integration
 
 Json = dict[str, Any]
 PLENTY_MS = 900_000
+LEASE_S = 120  # as the harness gives it to the template
 TOKEN = "canary-token-that-is-long-enough"
 
 

@@ -11,47 +11,13 @@ import pytest
 from hub.core.caller import Tenant
 from hub.core.resources import resources
 from hub.core.tables import key
-from hub.integrations.models import CustomIntegration, CustomIntegrationPage
-from tests.api.conftest import Hub, Reply, StoppedClock, just_before, make_integration
+from tests.api.conftest import Hub, Reply, just_before, make_integration
+from tests.api.custom_integrations import PATH, checked, create, delete, names, page, patch
 from tests.api.spec_examples import API_KEY, FIELD_MAPPINGS, LEAD, OAUTH2, PATH_PARAMETERS, WEBHOOK
 from tests.api.sync_work import TOKEN, Json, vault
 
-PATH = "/api/v1/custom-integrations"
 MAPPING: Json = {"dataPath": "$.items", "identifierField": "$.id"}
 EXPIRY_S = 31 * 86_400
-
-
-def create(hub: Hub, name: str = "crm", **changed: Any) -> Json:
-    reply = hub.post(PATH, make_integration(name, **changed))
-    assert reply.status == 201, reply.body
-    return checked(reply)
-
-
-def patch(hub: Hub, made: Json, change: Json, **options: Any) -> Reply:
-    return hub.call("PATCH", f"{PATH}/{made['id']}", change, **options)
-
-
-def delete(hub: Hub, made: Json, **options: Any) -> Reply:
-    return hub.call("DELETE", f"{PATH}/{made['id']}", **options)
-
-
-def checked(reply: Reply) -> Json:
-    """Return the answer, which is one that the model describes."""
-    CustomIntegration.model_validate(reply.body)
-    body: Json = reply.body
-    return body
-
-
-def page(hub: Hub, **query: Any) -> Json:
-    reply = hub.get(PATH, query=query)
-    assert reply.status == 200, reply.body
-    CustomIntegrationPage.model_validate(reply.body)
-    body: Json = reply.body
-    return body
-
-
-def names(listed: Json) -> list[str]:
-    return [item["name"] for item in listed["items"]]
 
 
 # Create
@@ -131,70 +97,6 @@ def test_second_integration_of_the_same_name_is_a_409(hub: Hub, other_hub: Hub) 
 
     assert (second.status, second.code, second.body["error"]["details"]) == (409, "CONFLICT", {"field": "name"})
     assert create(other_hub)["name"] == "crm"
-
-
-# List
-
-
-@pytest.fixture
-def crowd(hub: Hub, stopped_clock: StoppedClock) -> list[str]:
-    """Names of 25 integrations, oldest first; the alphabet has them the other way round."""
-    wanted = [f"api-{99 - number}" for number in range(25)]
-    for name in wanted:
-        stopped_clock.advance(1)
-        create(hub, name, auth={"type": "none"})
-    return wanted
-
-
-@pytest.mark.parametrize("way", ["offset", "cursor"])
-@pytest.mark.parametrize(("order", "by"), [("asc", "createdAt"), ("desc", "createdAt"), ("asc", "name")])
-def test_list_walks_every_integration_once(hub: Hub, crowd: list[str], way: str, order: str, by: str) -> None:
-    query: Json = {"limit": 10, "sortOrder": order, "sortBy": by}
-    pages = [page(hub, **query)]
-    while pages[-1]["hasMore"]:
-        pages.append(page(hub, **query, **{way: pages[-1]["nextOffset" if way == "offset" else "nextCursor"]}))
-
-    is_reversed = (order, by) != ("asc", "createdAt")
-    assert [name for each in pages for name in names(each)] == (crowd[::-1] if is_reversed else crowd)
-    assert [(each["total"], each["limit"], each["offset"]) for each in pages] == [(25, 10, at) for at in (0, 10, 20)]
-    assert {*pages[0]} == {"items", "total", "limit", "offset", "hasMore", "nextOffset", "nextCursor"}
-    assert {*pages[-1]} == {"items", "total", "limit", "offset", "hasMore"}
-
-
-def test_list_is_filtered_by_status_type_and_text(hub: Hub) -> None:
-    create(hub, "one", status="active", displayName="Alpha")
-    create(hub, "two", description="what alpha feeds")
-    create(hub, "three", integrationType="graphql")
-    delete(hub, create(hub, "four", displayName="Alpha"))
-
-    assert names(page(hub, status="active")) == ["one"]
-    assert names(page(hub, status="inactive", sortBy="name")) == ["three", "two"]
-    assert names(page(hub, status="error")) == []
-    assert names(page(hub, type="graphql")) == ["three"]
-    assert names(page(hub, type="rest", sortBy="name")) == names(page(hub, type="rest_api", sortBy="name"))
-    assert names(page(hub, search="ALPHA", sortBy="name")) == ["one", "two"]
-    assert page(hub, search="nothing") == {"items": [], "total": 0, "limit": 50, "offset": 0, "hasMore": False}
-
-
-BAD_QUERIES: list[Json] = [
-    {"limit": "0"},
-    {"limit": "101"},
-    {"limit": "ten"},
-    {"offset": "-1"},
-    {"offset": "10001"},
-    {"sortBy": "secret"},
-    {"sortOrder": "up"},
-    {"status": "draft"},
-    {"type": "soap"},
-    {"cursor": "x"},
-]
-
-
-@pytest.mark.parametrize("query", BAD_QUERIES, ids=lambda query: "=".join(*query.items()))
-def test_bad_query_of_a_list_is_a_400(hub: Hub, query: Json) -> None:
-    reply = hub.get(PATH, query=query)
-
-    assert (reply.status, reply.code) == (400, "VALIDATION_ERROR")
 
 
 # Change
@@ -383,9 +285,3 @@ def anonymous(reply: Reply) -> str:
     error = {name: value for name, value in reply.body["error"].items() if name != "requestId"}
     headers = {name: value for name, value in reply.headers.items() if not name.startswith(("X-Request", "X-Rate"))}
     return json.dumps([reply.status, headers, error])
-
-
-def test_list_holds_nothing_of_another_tenant(hub: Hub, other_hub: Hub) -> None:
-    create(other_hub)
-
-    assert (page(hub)["total"], page(other_hub)["total"]) == (0, 1)

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import boto3
 import pytest
@@ -13,11 +12,10 @@ from hub.core.resources import resources
 from hub.core.tables import key
 from hub.sync.models import LogPage, SyncJob
 from tests.api.conftest import Hub, Reply, StoppedClock, just_before
-from tests.api.sync_work import Json, Provider, Sync, connector, contacts, counted, recorded
+from tests.api.sync_work import LEASE_S, Json, Provider, Sync, connector, contacts, counted
 
 PATH = "/api/v1/custom-integrations"
 JOBS = "/api/v1/sync-jobs"
-LEASE_S = 120
 
 
 @pytest.fixture
@@ -201,6 +199,19 @@ def test_lock_of_a_cancelled_job_stands_while_its_worker_may_still_write(
     assert start(sync.hub, integration_id).status == 202
 
 
+def test_lock_is_released_when_a_job_ends(sync: Sync) -> None:
+    integration_id = sync.connect()
+    job_id = sync.start(integration_id)
+    sync.work(job_id)
+
+    place = key(Tenant(sync.hub.tenant), "sync-lock", f"{integration_id}#contact#INBOUND")
+
+    assert resources().tables.coordination.get(place) is None
+    again = sync.start(integration_id)
+    sync.work(again)
+    assert sync.job(again)["counters"] == counted(read=25, unchanged=25)
+
+
 # Cancel
 
 
@@ -309,67 +320,3 @@ def test_role_or_scope_decides_who_reads_and_who_cancels(
     replies = [sync.hub.call(method, f"{JOBS}/{job_id}{rest}", roles=roles, scopes=scopes) for method, rest in ROUTES]
 
     assert [reply.status for reply in replies] == expected
-
-
-# Sweeper
-
-
-def swept(hub: Hub) -> list[str]:
-    """Run the sweeper; return the tenant's jobs that it hinted at."""
-    with hub.cloud.running("Sweeper"), recorded() as asked:
-        answer = hub.cloud.handler("Sweeper")({}, None)
-    assert answer["hinted"] == len(asked.of("SendMessage"))
-    return [hint["id"] for hint in asked.hints(hub.tenant)]
-
-
-def test_sweeper_hints_at_overdue_jobs_and_no_others(sync: Sync, stopped_clock: StoppedClock) -> None:
-    never_hinted = [sync.start(sync.connect(f"lost-{number}")) for number in range(6)]
-    done, cancelled = sync.start(sync.connect("done")), sync.start(sync.connect("cancelled"))
-    sync.work(done)
-    sync.cancel(cancelled)
-    silent = sync.start(sync.connect("silent"))
-    sync.provider.instead[len(sync.provider.calls) + 1] = die
-    with pytest.raises(KeyboardInterrupt):
-        sync.work(silent)
-
-    assert swept(sync.hub) == []  # nothing is due yet
-    stopped_clock.advance(61)
-    assert sorted(swept(sync.hub)) == sorted(never_hinted)
-    stopped_clock.advance(LEASE_S - 61 + 1)
-    assert swept(sync.hub) == [silent]
-    assert swept(sync.hub) == []  # hinted at already
-    stopped_clock.advance(300)
-    assert sorted(swept(sync.hub)) == sorted([*never_hinted, silent])
-
-
-def die() -> Any:
-    """What a worker does whose process ends."""
-    raise KeyboardInterrupt
-
-
-def test_job_of_a_silent_worker_is_finished_by_the_next(sync: Sync, stopped_clock: StoppedClock) -> None:
-    job_id = sync.start(sync.connect())
-    sync.provider.instead[2] = die
-    with pytest.raises(KeyboardInterrupt):
-        sync.work(job_id)
-
-    sync.work(job_id)  # the lease still stands
-    assert (sync.job(job_id)["status"], sync.job(job_id)["page"]) == ("RUNNING", 1)
-    stopped_clock.advance(LEASE_S + 1)
-    sync.work(job_id)
-
-    assert sync.job(job_id)["status"] == "COMPLETED"
-    assert sync.job(job_id)["counters"] == counted(read=25, created=25)
-
-
-def test_lock_is_released_when_a_job_ends(sync: Sync) -> None:
-    integration_id = sync.connect()
-    job_id = sync.start(integration_id)
-    sync.work(job_id)
-
-    place = key(Tenant(sync.hub.tenant), "sync-lock", f"{integration_id}#contact#INBOUND")
-
-    assert resources().tables.coordination.get(place) is None
-    again = sync.start(integration_id)
-    sync.work(again)
-    assert sync.job(again)["counters"] == counted(read=25, unchanged=25)

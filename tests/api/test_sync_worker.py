@@ -13,10 +13,9 @@ from hub.core.tables import key
 from hub.sync import jobs
 from hub.sync.models import SyncJob
 from tests.api.conftest import Hub, StoppedClock, just_before
-from tests.api.sync_work import Json, Provider, Sync, contacts, counted, recorded, status
+from tests.api.sync_work import LEASE_S, Json, Provider, Sync, contacts, counted, recorded, status
 
 PATH = "/api/v1/custom-integrations"
-LEASE_S = 120
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The product's story against any hub: a connector without code, its documents, a change, and the change arriving.
 
-Without settings it runs on a local stack of its own. A deployed hub is told by API_URL, API_TOKEN (a tenant_admin's) and
-SANDBOX_URL, a sandbox that both the hub and this machine can reach.
+Without settings it runs on a local stack of its own. A deployed hub is named by API_URL, API_TOKEN (a tenant_admin's)
+and SANDBOX_URL, a sandbox that both the hub and this machine can reach.
 """
 
 import os

@@ -54,7 +54,7 @@ class _Echo(BaseHTTPRequestHandler):
         }
         return received.encode() if form == "text" else json.dumps(answers[form]).encode()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing: a test reads `received`."""
 
 

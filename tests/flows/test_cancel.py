@@ -15,7 +15,7 @@ HELD_S = 1.0
 
 def is_told_by_worker(hub: HubClient, job_id: str) -> bool:
     """Say whether the worker has noticed the cancellation: its last line in the job's log."""
-    return hub.log(job_id)[-1]["kind"] == "cancelled"
+    return bool(hub.log(job_id)[-1]["kind"] == "cancelled")
 
 
 def test_cancelled_sync_stops_after_the_page_under_way_and_keeps_its_documents(
@@ -25,7 +25,7 @@ def test_cancelled_sync_stops_after_the_page_under_way_and_keeps_its_documents(
     provider.faults.add("/v1", "slow", after=2, times=1, delay_s=HELD_S)
     integration_id = hub.create(connector(provider.url, endpoint(page_size=50)))
     job_id = hub.start(integration_id)
-    hub.job_when(job_id, lambda job: len(provider.requests) == 3)
+    hub.job_when(job_id, lambda _: len(provider.requests) == 3)
 
     answer = hub.cancel(job_id)
     at_once = hub.job(job_id)
@@ -42,7 +42,7 @@ def test_new_sync_can_start_as_soon_as_the_cancelled_one_has_stopped(hub: HubCli
     provider.faults.add("/v1", "slow", after=2, times=1, delay_s=HELD_S)
     integration_id = hub.create(connector(provider.url))
     job_id = hub.start(integration_id)
-    hub.job_when(job_id, lambda job: len(provider.requests) == 3)
+    hub.job_when(job_id, lambda _: len(provider.requests) == 3)
     hub.cancel(job_id)
 
     sync = {"endpointId": "list"}

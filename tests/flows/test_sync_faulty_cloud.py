@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -19,11 +19,15 @@ from tests.flows.conftest import LEASE_S
 from tests.flows.connectors import connector, endpoint
 from tests.flows.hub_client import INTEGRATIONS, JOBS, OPEN, HubClient, counted, tick
 
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
 Json = dict[str, Any]
+
+pytestmark = pytest.mark.xdist_group("faulty-cloud")  # one stack for all of them
 
 FAULTS = 0.2
 RECORDS = 1_000
-CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 ENDS_WITHIN_S = 90
 
 
@@ -105,15 +109,17 @@ def test_request_that_is_repeated_until_it_succeeds_takes_effect_once(faulty: St
 def test_cloud_fails_every_fifth_call(faulty: Stack) -> None:
     """The control of the tests above."""
     once = Config(retries={"total_max_attempts": 1}, region_name=REGION)
+    stranger = boto3.client(
+        "sqs", endpoint_url=faulty.cloud.url, config=once, aws_access_key_id="test", aws_secret_access_key="test"
+    )
     faulty.inject_faults(FAULTS)
-    stranger = boto3.client("sqs", endpoint_url=faulty.cloud.url, config=once, **CREDENTIALS)
 
     failed = sum(is_refused(stranger) for _ in range(200))
 
     assert 0.5 * FAULTS < failed / 200 < 1.5 * FAULTS
 
 
-def is_refused(sqs: Any) -> bool:
+def is_refused(sqs: "SQSClient") -> bool:
     try:
         sqs.list_queues()
     except ClientError:

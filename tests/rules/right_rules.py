@@ -11,7 +11,7 @@ from tests.rules.reading import functions, listed, named, resources
 
 # SAM's own templates that name a resource and hold no wildcard and no Scan.
 SAM_POLICIES = {"SQSSendMessagePolicy", "EventBridgePutEventsPolicy", "S3ReadPolicy", "S3WritePolicy"}
-DECRYPTS = {"SyncWorker"}
+DECRYPTS = {"SyncWorker", "IntegrationTests"}
 REWRITES = {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQLUpdate"}
 AUDIT_PARTITION = partition(Tenant("acme"), "audit")
 

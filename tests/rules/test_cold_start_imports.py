@@ -16,6 +16,7 @@ LEFT_OUT = {
     "custom_integrations": HEAVY,
     "documents": HEAVY,
     "insights": HEAVY,
+    "integration_tests": {"jwt"},
     "sweeper": HEAVY,
     "sync": HEAVY,
     "sync_worker": {"jwt"},

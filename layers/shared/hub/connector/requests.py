@@ -48,7 +48,8 @@ def draft_builder(
     path = path_builder(endpoint.path, {param.name: parameter(param) for param in endpoint.path_params})
     query = [(param.name, parameter(param)) for param in endpoint.query_params]
     body = body_builder(endpoint.body) if endpoint.body else None
-    headers = header_builder(default_headers, endpoint)
+    content_type = {"content-type": endpoint.body.content_type} if endpoint.body else {}
+    headers = header_builder(content_type, default_headers, endpoint.headers)
     base = base_url.rstrip("/")
 
     def build(variables: Variables) -> Draft:
@@ -92,11 +93,10 @@ def path_builder(path: str, variables_of: Mapping[str, Texts]) -> Callable[[Vari
     return lambda variables: pattern % tuple(_segment(name, texts_of(variables)) for name, texts_of in parts)
 
 
-def header_builder(defaults: Mapping[str, str], endpoint: Endpoint) -> Callable[[Variables], dict[str, str]]:
-    """Return a function that gives the headers in lower case; the endpoint's own win over the defaults."""
-    content_type = {"content-type": endpoint.body.content_type} if endpoint.body else {}
-    given = {name.lower(): value for headers in (defaults, endpoint.headers) for name, value in headers.items()}
-    fillers = {name: filler(value) for name, value in (DEFAULT_HEADERS | content_type | given).items()}
+def header_builder(*levels: Mapping[str, str]) -> Callable[[Variables], dict[str, str]]:
+    """Return a function that gives the headers in lower case; the later level wins."""
+    given = {name.lower(): value for headers in (DEFAULT_HEADERS, *levels) for name, value in headers.items()}
+    fillers = {name: filler(value) for name, value in given.items()}
 
     def build(variables: Variables) -> dict[str, str]:
         headers = {name: fill(variables) for name, fill in fillers.items()}

@@ -25,5 +25,6 @@ def vocabulary() -> frozenset[str]:
     while waiting:
         model = waiting.pop()
         waiting += model.__subclasses__()
-        words |= {field.alias or name for name, field in model.model_fields.items()}
+        if model.__module__.startswith("hub.connector."):  # a model built on one of the format's adds no word to it
+            words |= {field.alias or name for name, field in model.model_fields.items()}
     return frozenset(words)

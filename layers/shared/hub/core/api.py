@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from hub.core.vault import Vault
 
-RateClass = Literal["provider", "integration", "connection", "search", "widget", "events", "documents"]
+RateClass = Literal["provider", "integration", "connection", "search", "test", "widget", "events", "documents"]
 MAX_BODY_BYTES = 256 * 1024
 
 Handler = Callable[["Request"], Answer]
@@ -128,6 +128,12 @@ class Request:
     def tenant_id(self) -> str | None:
         """The tenant for the log line, without judging the caller."""
         return ((self._event["requestContext"].get("authorizer") or {}).get("lambda") or {}).get("tenant") or None
+
+    @property
+    def addressed(self) -> tuple[str, str]:
+        """The host this request was sent to and the id of the API that took it: both lead to the hub itself."""
+        context = self._event["requestContext"]
+        return context["domainName"], context["apiId"]
 
     @cached_property
     def body(self) -> bytes:

@@ -123,12 +123,17 @@ def explain_conflict(failure: ConditionFailed, name: str) -> Conflict:
 
 
 def must_be_runnable(found: CustomIntegration) -> None:
-    """Refuse to call out for an integration that was switched off or lacks a secret."""
+    """Refuse to sync an integration that was switched off or lacks a secret."""
+    must_have_secrets(found)
+    if found.integration["status"] == "paused":
+        raise Conflict("The integration is inactive; set its status to active first.", status="inactive")
+
+
+def must_have_secrets(found: CustomIntegration) -> None:
+    """Refuse to call out for an integration that lacks a secret."""
     if found.integration["missingSecrets"]:
         problems = [Problem(name, "enter this secret again") for name in found.integration["missingSecrets"]]
         raise BadDefinition("Secrets are missing since the address was changed.", problems)
-    if found.integration["status"] == "paused":
-        raise Conflict("The integration is inactive; set its status to active first.", status="inactive")
 
 
 def name_place(tenant: Tenant, name: str) -> Key:

@@ -10,12 +10,13 @@ from hub.connector.definition import check_definition, merge_definition
 from hub.connector.faults import SET_BY_HUB
 from hub.connector.secrets import extract_secrets, origins, secret_handles
 from hub.core import clock, jsontext
-from hub.core.errors import BadHandle, BadRequest, Problem
+from hub.core.errors import BadDefinition, BadHandle, BadRequest, Problem, TargetForbidden
 from hub.core.ids import new_id
 from hub.core.journal import Change
 from hub.core.tables import IS_NEW, IS_UNCHANGED, Delete, Put, key
 from hub.core.vault import Vault
 from hub.integrations.custom import CREDENTIALS_KIND, CustomIntegration, name_place, view
+from hub.outbound.guard import Guard
 
 Json = dict[str, Any]
 
@@ -23,10 +24,10 @@ _ONLY_SHOWN = SET_BY_HUB | {"secretsRequired"}
 _WRITABLE_STATUS = {"active": "active", "inactive": "paused"}
 
 
-def create(change: Change, vault: Vault, body: Json) -> CustomIntegration:
+def create(change: Change, vault: Vault, guard: Guard, body: Json) -> CustomIntegration:
     """Add a new custom integration to `change`; raises BadDefinition with every fault."""
     raw, status = _split_status(body, present="draft")
-    definition, secrets = extract_secrets(check_definition(raw))
+    definition, secrets = extract_secrets(_checked(raw, guard))
     _refuse_unknown_handles(definition, known=secrets)
     made = _new_items(change, definition, status, sorted(secrets))
     change.add(
@@ -39,11 +40,10 @@ def create(change: Change, vault: Vault, body: Json) -> CustomIntegration:
     return made
 
 
-def update(change: Change, vault: Vault, current: CustomIntegration, patch: Json) -> CustomIntegration:
+def update(change: Change, vault: Vault, guard: Guard, current: CustomIntegration, patch: Json) -> CustomIntegration:
     """Add the merged definition to `change` as the next version; secrets that were entered for another origin go."""
     patch, status = _split_status(_without_echo(patch, current), present=current.integration["status"])
-    merged = check_definition(merge_definition(current.definition, patch))
-    definition, secrets = extract_secrets(merged)
+    definition, secrets = extract_secrets(_checked(merge_definition(current.definition, patch), guard))
     stored, missing = set(current.integration["storedSecrets"]), set(current.integration["missingSecrets"])
     _refuse_unknown_handles(definition, known=stored | missing | secrets.keys())
     missing = _missing_after(current, definition, stored, secrets.keys())
@@ -53,6 +53,28 @@ def update(change: Change, vault: Vault, current: CustomIntegration, patch: Json
     _store_secrets(change, vault, current.id, secrets, kept)
     change.audit("integration.updated", current.id, fields=sorted(patch), version=changed.connector["version"])
     return changed
+
+
+def _checked(raw: Json, guard: Guard) -> Json:
+    """Return the definition as it is to be stored, once its form is right and its addresses may be called.
+
+    Names are resolved when they are called, each time: today's address of a name says nothing about tomorrow's.
+    """
+    definition = check_definition(raw)
+    auth = definition.get("auth") or {}
+    addresses = {"/baseUrl": definition.get("baseUrl"), "/auth/tokenUrl": auth.get("tokenUrl")}
+    problems = [Problem(place, reason) for place, url in addresses.items() if url and (reason := _refusal(guard, url))]
+    if problems:
+        raise BadDefinition("The definition names an address that the hub never calls.", problems)
+    return definition
+
+
+def _refusal(guard: Guard, url: str) -> str | None:
+    try:
+        guard.check_url(url)
+    except TargetForbidden as refused:
+        return refused.message
+    return None
 
 
 def _without_echo(patch: Json, current: CustomIntegration) -> Json:

@@ -14,7 +14,8 @@ from hub.core.caller import Tenant
 from hub.core.errors import Conflict, NotFound
 from hub.core.ids import new_id
 from hub.core.journal import DAY_S, Change
-from hub.core.tables import IS_NEW, ConditionFailed, Delete, Found, Key, Put, Tables, Update, Write, key, partition
+from hub.core.tables import IS_NEW, ConditionFailed, Delete, Found, Key, Put, Tables, Update, Write, key
+from hub.integrations import request_log
 
 Json = dict[str, Any]
 
@@ -248,24 +249,14 @@ def postpone(tables: Tables, overdue: Item, wait_s: float) -> bool:
 
 def log_line(tables: Tables, held: Claim, kind: str, message: str, facts: Json, keep_days: int) -> Put:
     """Return the write of one line of the job's log, which is a line of the integration's request log too."""
-    job = held.job
-    place = key(held.tenant, f"requests#{job['integrationId']}", f"{_log_prefix(job)}{_sequence(job, kind)}")
-    line = {
-        **place,
-        "at": clock.now(),
-        "kind": kind,
-        "jobId": job["sk"],
-        "page": job["page"],
-        "message": message,
-        "facts": jsontext.dump(facts),
-        "expiresEpochS": _expiry(keep_days),
-    }
-    return Put(tables.activity, line, IS_NEW)
+    job, name = held.job, f"{_log_prefix(held.job)}{_sequence(held.job, kind)}"
+    line = {"kind": kind, "jobId": job["sk"], "page": job["page"], "message": message}
+    return request_log.log_line(tables.activity, held.tenant, job["integrationId"], name, line, facts, keep_days)
 
 
 def logs(tables: Tables, job: Item, limit: int, after: str | None) -> tuple[list[Item], bool]:
     """Return up to `limit` lines after the position, oldest first, and whether there are more."""
-    pk, prefix = partition(Tenant.of_item(job), f"requests#{job['integrationId']}"), _log_prefix(job)
+    pk, prefix = request_log.log_partition(Tenant.of_item(job), job["integrationId"]), _log_prefix(job)
     bounds = {"pk": pk, "low": (after or prefix) + "\u0000", "high": prefix + "\uffff"}
     found = tables.activity.query("pk = :pk AND sk BETWEEN :low AND :high", bounds, limit=limit + 1).items
     return found[:limit], len(found) > limit

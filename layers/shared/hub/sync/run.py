@@ -8,14 +8,12 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hub import documents
-from hub.connector.definition import parse_definition
-from hub.connector.plan import Page, PageRun, Plan, Position, Record, compile_endpoint
+from hub.connector.plan import Page, PageRun, Position
 from hub.core import events, jsontext, logs, queues
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
@@ -24,6 +22,7 @@ from hub.core.queues import Hint
 from hub.core.resources import Resources
 from hub.core.vault import Vault
 from hub.integrations import custom
+from hub.integrations.plans import fault_of, plan_of
 from hub.outbound.retry import Sender
 from hub.sync import jobs
 from hub.sync.jobs import Cancelled, Claim, Counters, LeaseLost
@@ -209,11 +208,6 @@ def entity_of(definition: Json, endpoint_id: str) -> str | None:
     return endpoints[endpoint_id]["responseMapping"].get("targetShardTypeId") or DEFAULT_ENTITY
 
 
-@lru_cache(maxsize=64)
-def plan_of(definition: str, endpoint_id: str) -> Plan:
-    return compile_endpoint(parse_definition(jsontext.load(definition)), endpoint_id)
-
-
 def _wait_s(held: Claim, error: HubError) -> float:
     """Return how long to wait before the next try: what the provider asks for, but a growing while at the least."""
     asked_s = getattr(error, "retry_after_s", None) or 0
@@ -230,18 +224,12 @@ def _sorted_out(page: Page) -> tuple[list[documents.Incoming], list[Json]]:
     accepted: list[documents.Incoming] = []
     refused: list[Json] = []
     for record in page.records:
-        fault = _fault(record)
+        fault = fault_of(record)
         if fault is None and record.external_id is not None and record.content is not None:
             accepted.append(documents.Incoming(record.external_id, record.content))
         else:
             refused.append({"index": record.index, "externalId": record.external_id, "reason": fault})
     return accepted, refused
-
-
-def _fault(record: Record) -> str | None:
-    if record.rejected is not None or record.external_id is None or record.content is None:
-        return record.rejected or "the record has no id or no content"
-    return documents.fault_of(record.external_id, record.content)
 
 
 def _page_facts(held: Claim, page: Page, progress: Json) -> Json:

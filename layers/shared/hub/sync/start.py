@@ -8,8 +8,9 @@ from hub.core.errors import BadDefinition, Conflict, Problem
 from hub.core.journal import Change
 from hub.integrations import custom
 from hub.integrations.custom import CustomIntegration
+from hub.integrations.plans import must_have_address, plan_of
 from hub.sync import jobs
-from hub.sync.run import entity_of, plan_of
+from hub.sync.run import entity_of
 
 Json = dict[str, Any]
 
@@ -35,6 +36,5 @@ def start(change: Change, found: CustomIntegration, endpoint_id: str, variables:
 
 def _check_request(found: CustomIntegration, endpoint_id: str, variables: Json) -> None:
     """Build the request of the first page, and throw it away."""
-    if not found.definition.get("baseUrl"):
-        raise BadDefinition("The integration has no address to call.", [Problem("/baseUrl", "expected a URL")])
+    must_have_address(found)
     plan_of(found.connector["definition"], endpoint_id).draft(Variables(variables))

@@ -1,0 +1,61 @@
+"""Tests of a connector: the calls of a plan with a witness beside them, so that a run of pages stays as it is."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from hub.connector.auth_config import NoAuth
+from hub.connector.authenticate import Credentials, credentials
+from hub.connector.definition import ConnectorDefinition
+from hub.connector.pages import NO_CONTENT, Page
+from hub.connector.plan import Plan
+from hub.connector.requests import Draft, header_builder
+from hub.connector.urls import origin
+from hub.connector.variables import Variables
+from hub.outbound.calls import Call, Reply
+from hub.outbound.retry import RetryPolicy, Sender
+
+# An answer such as 503 is shown and not waited for.
+ONE_TRY = RetryPolicy(max_retries=0, retry_on=frozenset())
+
+
+@dataclass
+class Witness:
+    """A client that remembers the last call and its answer; None when there was none."""
+
+    client: Sender
+    call: Call | None = None
+    reply: Reply | None = None
+
+    def send(self, call: Call, *, timeout_s: float) -> Reply:
+        self.call, self.reply = call, None
+        self.reply = self.client.send(call, timeout_s=timeout_s)
+        return self.reply
+
+
+def tried_once(plan: Plan) -> Plan:
+    """Return the same plan without its retries."""
+    return replace(plan, exchange=replace(plan.exchange, policy=ONE_TRY))
+
+
+def raw_records(plan: Plan, page: Page, reply: Reply) -> list[Any]:
+    """Return the records of a page as they came, one for each of `page.records`."""
+    if reply.status in NO_CONTENT or not page.records:
+        return []
+    return plan.exchange.selection.data(orjson.loads(reply.body))
+
+
+def credentials_of(definition: ConnectorDefinition, secrets: dict[str, str]) -> Credentials:
+    """Return what authentication adds to each call; raises BadDefinition for a secret that is not there."""
+    return credentials(definition.auth or NoAuth(type="none"), secrets)
+
+
+def base_call(definition: ConnectorDefinition, added: Credentials, variables: Variables) -> Call:
+    """Return a GET of the baseUrl as it is written, with the default headers and the credentials.
+
+    Raises BadRequest for a variable of a header that is not given. A key that belongs into a body is left out.
+    """
+    url = definition.base_url or ""
+    draft = Draft("GET", url, header_builder(definition.default_headers)(variables), [], None)
+    return added.authenticated(draft, origin(url))
