@@ -5,7 +5,7 @@ from hub.core.answers import Answer, created, no_content, ok
 from hub.core.api import Api, Request
 from hub.core.attributes import Item
 from hub.core.caller import members
-from hub.core.errors import BadRequest, NotFound
+from hub.core.errors import BadRequest
 
 api = Api("documents")
 handler = api.handle
@@ -70,10 +70,11 @@ def put(request: Request) -> Answer:
     content = request.json_object().get("content")
     if not isinstance(content, dict) or len(request.json_object()) != 1:
         raise BadRequest('The body must be {"content": {...}} with the document\'s fields.')
-    before = _before(request)
-    request.must_match(before["version"] if before else 0)
-    after = documents.put(request.change, request.path["type"], request.path["id"], content, before)
-    answer = ok if before else created
+    document_type, document_id = request.path["type"], request.path["id"]
+    before = documents.find(request.resources.tables.documents, request.caller.tenant, document_type, document_id)
+    request.must_match(before["version"] if documents.exists(before) else 0)
+    after = documents.put(request.change, document_type, document_id, content, before)
+    answer = ok if documents.exists(before) else created
     return request.change.commit(answer(documents.view(after)))
 
 
@@ -90,10 +91,3 @@ def delete(request: Request) -> Answer:
 def _found(request: Request) -> Item:
     table = request.resources.tables.documents
     return documents.get(table, request.caller.tenant, request.path["type"], request.path["id"])
-
-
-def _before(request: Request) -> Item | None:
-    try:
-        return _found(request)
-    except NotFound:
-        return None

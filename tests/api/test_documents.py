@@ -24,6 +24,16 @@ def test_document_is_created_then_replaced_with_the_next_version(hub: Hub) -> No
     assert hub.get(f"{PATH}/c1").body["content"] == {"name": "Grace"}
 
 
+def test_deleted_document_can_be_created_again_and_keeps_counting_versions(hub: Hub) -> None:
+    put(hub, "c1", name="Ada")
+    hub.call("DELETE", f"{PATH}/c1")
+
+    again = hub.call("PUT", f"{PATH}/c1", {"content": {"name": "Grace"}})
+
+    assert (again.status, again.body["version"]) == (201, 3)
+    assert hub.get(f"{PATH}/c1").body["content"] == {"name": "Grace"}
+
+
 def test_edit_with_an_old_version_is_refused(hub: Hub) -> None:
     put(hub, "c1", name="Ada")
     put(hub, "c1", name="Grace")

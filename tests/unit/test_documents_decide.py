@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,10 +14,6 @@ TENANT = Tenant("acme")
 STEP = Step("integration:int_1", "job_1#0")
 NEXT_STEP = Step("integration:int_1", "job_1#1")
 LATER_RUN = Step("integration:int_1", "job_2#0")
-
-BY_NET_OUTCOME = pytest.mark.xfail(
-    reason="a document keeps what its step made of it, not what it was before: too little to count a repeat exactly"
-)
 
 Page = Sequence[tuple[str, Any]]
 Store = dict[str, Item]
@@ -121,7 +116,6 @@ def test_repeated_step_counts_the_same_and_writes_nothing() -> None:
     assert second == (first, {})
 
 
-@BY_NET_OUTCOME
 def test_repeated_step_counts_by_what_the_provider_says_now() -> None:
     """Between the crash and the repeat the provider took the change back: in the end nothing was changed."""
     before = stored([("a", 1)])
@@ -147,7 +141,6 @@ def test_pages_that_are_repeated_after_crashes_count_and_store_the_same(
     check_crashes(present, pages, data)
 
 
-@BY_NET_OUTCOME
 @given(PRESENT, PAGES_WITH_TWINS, st.data())
 def test_pages_with_one_id_twice_that_are_repeated_after_crashes_count_and_store_the_same(
     present: dict[str, int], pages: list[Page], data: st.DataObject

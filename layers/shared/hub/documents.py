@@ -1,14 +1,15 @@
 """Documents: what the hub stores of other systems' records, by tenant, type and external id.
 
 Upserts are idempotent: a record whose content has the stored hash writes nothing, and a page that is run again after a
-crash counts exactly as it did the first time, because every document remembers the step that wrote it last.
+crash counts exactly as it did the first time: every document remembers the step that wrote it last, and what was there
+before that step.
 """
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import orjson
 
@@ -28,7 +29,8 @@ MAX_ID_BYTES = 512
 # slower write can appear before a position they have passed.
 SETTLE_S = 5
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_STORED_FIELDS = "pk, sk, hash, version, createdAt, touchedBy, outcome, deletedAt"
+_STORED_FIELDS = "pk, sk, hash, hashBefore, version, createdAt, touchedBy, deletedAt"
+_ABSENT = ""  # the hash of a document that is not there
 
 
 @dataclass(frozen=True)
@@ -83,48 +85,45 @@ def upsert(table: Table, tenant: Tenant, document_type: str, incoming: Sequence[
 def decide(
     stored: Mapping[str, Item], keys: Mapping[str, Key], incoming: Sequence[Incoming], step: Step
 ) -> tuple[list[Outcome], dict[str, Item]]:
-    """Return each record's outcome and the items to write; nothing is written here."""
-    now = clock.now()
-    present: dict[str, Item] = dict(stored)
-    changed: dict[str, Item] = {}
+    """Return each record's outcome and the items to write; nothing is written here.
+
+    A document that this very step wrote before a crash is counted from what it was before the step.
+    """
+    before = {name: _hash_before(stored.get(name), step) for name in keys}
+    reached = dict(before)
     outcomes: list[Outcome] = []
     for record in incoming:
-        before, digest = present.get(record.id), content_hash(record.content)
-        outcome = _outcome(before, digest, step, is_first=before is stored.get(record.id))
-        outcomes.append(outcome)
-        if outcome == "unchanged" or (before and before["hash"] == digest and not before.get("deletedAt")):
-            continue
-        after = _next_item(before, keys[record.id], record.content, digest, step)
-        after |= {"outcome": _net_outcome(stored.get(record.id), step), "updatedAt": now}
-        after |= {"changeKey": f"{now}#{record.id}", "createdAt": _created_at(before, now)}
-        changed[record.id] = present[record.id] = after
-    return outcomes, changed
+        digest = content_hash(record.content)
+        outcomes.append(_outcome(reached[record.id], digest))
+        reached[record.id] = digest
+    last = {record.id: record.content for record in incoming}
+    return outcomes, {
+        name: _next_item(stored.get(name), keys[name], content, reached[name], step) | {"hashBefore": before[name]}
+        for name, content in last.items()
+        if reached[name] != _hash(stored.get(name))
+    }
 
 
 def content_hash(content: Json) -> str:
     return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
-def _outcome(before: Item | None, digest: str, step: Step, *, is_first: bool) -> Outcome:
-    if before is None or before.get("deletedAt"):
+def _outcome(before: str, digest: str) -> Outcome:
+    if before == _ABSENT:
         return "created"
-    if is_first and before["touchedBy"] == step.name:
-        repeated: Outcome = before["outcome"]
-        return repeated
-    return "unchanged" if before["hash"] == digest else "updated"
+    return "unchanged" if before == digest else "updated"
 
 
-def _net_outcome(stored: Item | None, step: Step) -> Outcome:
-    """What this step did to the document as it was before the step, however often the step has run."""
-    if stored is None or stored.get("deletedAt"):
-        return "created"
-    if stored["touchedBy"] == step.name:
-        earlier: Outcome = stored["outcome"]
-        return earlier
-    return "updated"
+def _hash(item: Item | None) -> str:
+    return str(item["hash"]) if exists(item) else _ABSENT
+
+
+def _hash_before(item: Item | None, step: Step) -> str:
+    return str(item["hashBefore"]) if exists(item) and item["touchedBy"] == step.name else _hash(item)
 
 
 def _next_item(before: Item | None, place: Key, content: Json, digest: str, step: Step) -> Item:
+    now = clock.now()
     return {
         **place,
         "content": orjson.dumps(content).decode(),
@@ -132,18 +131,30 @@ def _next_item(before: Item | None, place: Key, content: Json, digest: str, step
         "version": 1 + (before["version"] if before else 0),
         "origin": step.origin,
         "touchedBy": step.name,
+        "createdAt": _created_at(before, now),
+        "updatedAt": now,
+        "changeKey": f"{now}#{place['sk']}",
     }
 
 
 def _created_at(before: Item | None, now: str) -> str:
-    return before["createdAt"] if before and not before.get("deletedAt") else now
+    return str(before["createdAt"]) if exists(before) else now
 
 
 def get(table: Table, tenant: Tenant, document_type: str, document_id: str) -> Item:
-    found = table.get(document_key(tenant, document_type, document_id))
-    if found is None or found.get("deletedAt"):
+    found = find(table, tenant, document_type, document_id)
+    if not exists(found):
         raise NotFound("No document has this type and id in your tenant.")
     return found
+
+
+def find(table: Table, tenant: Tenant, document_type: str, document_id: str) -> Item | None:
+    """Return the stored item, which may be the tombstone of a deleted document."""
+    return table.get(document_key(tenant, document_type, document_id))
+
+
+def exists(item: Item | None) -> TypeGuard[Item]:
+    return item is not None and not item.get("deletedAt")
 
 
 def list_page(
@@ -155,7 +166,7 @@ def list_page(
     after = after_id or "\u0000"
     while len(found) <= limit:
         page = table.query("pk = :pk AND sk > :after", {"pk": pk, "after": after}, limit=limit + 1)
-        found += [item for item in page.items if not item.get("deletedAt")]
+        found += filter(exists, page.items)
         if page.next_key is None:
             break
         after = page.items[-1]["sk"]
@@ -174,19 +185,17 @@ def changes(table: Table, tenant: Tenant, document_type: str, limit: int, after:
         index="changes",
         limit=limit + 1,
     )
-    return found.items[:limit], len(found.items) > limit
+    return found.items[:limit], len(found.items) > limit or found.next_key is not None
 
 
 def put(change: Change, document_type: str, document_id: str, content: Json, before: Item | None) -> Item:
-    """Add the write of a local edit to `change` and return the document as it will be."""
+    """Add the write of a local edit to `change` and return the document as it will be; `before` is what `find` gave."""
     fault = fault_of(document_id, content)
     if fault:
         raise BadRequest(f"The document cannot be stored: {fault}.")
-    now, place = clock.now(), document_key(change.caller.tenant, document_type, document_id)
-    step = Step(f"user:{change.caller.actor}", f"edit#{now}")
-    after = _next_item(before, place, content, content_hash(content), step)
-    after |= {"outcome": "updated" if before else "created", "updatedAt": now}
-    after |= {"changeKey": f"{now}#{document_id}", "createdAt": _created_at(before, now)}
+    place = document_key(change.caller.tenant, document_type, document_id)
+    step = Step(f"user:{change.caller.actor}", f"edit#{clock.now()}")
+    after = _next_item(before, place, content, content_hash(content), step) | {"hashBefore": _hash(before)}
     _add(change, after, before, "document.put", document_type)
     return after
 

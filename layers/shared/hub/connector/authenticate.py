@@ -51,6 +51,10 @@ class Credentials:
         telling = [secret for secret in self.known if len(secret) >= LEAST_TELLING_CHARS]
         return bool(telling) and _any_of(telling).search(text) is not None
 
+    def may_be_in(self, body: bytes) -> bool:
+        """Say whether an answer may repeat a secret: a quick look that every page of a sync can afford."""
+        return any(form.encode() in body for form in self.known if len(form) >= LEAST_TELLING_CHARS)
+
     def hider(self) -> Hide:
         """Return a function that replaces every known secret in a text."""
         if not self.known:
@@ -124,12 +128,15 @@ def _any_of(secrets: Iterable[str]) -> re.Pattern[str]:
 
 def _forms(secret: str) -> set[str]:
     """Return how a secret can look in what a provider sends back: as it is, in a URL, in JSON, in base64."""
+    encoded = quote(secret, safe="")
     return {
         secret,
         quote(secret),
-        quote(secret, safe=""),
+        encoded,
+        quote(encoded, safe=""),
         quote_plus(secret),
         json.dumps(secret)[1:-1],
+        json.dumps(secret)[1:-1].replace("/", "\\/"),
         base64.b64encode(secret.encode()).decode().rstrip("="),
     }
 

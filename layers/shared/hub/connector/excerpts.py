@@ -1,7 +1,7 @@
 """What may be shown of a call: without secrets, never longer than its budget."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -86,19 +86,15 @@ class Excerpt:
         return self.left > 0
 
 
-@dataclass(frozen=True)
-class ShownReply:
-    body: Any
-    headers: dict[str, str]
-    is_whole: bool
-
-
 def shown_request(call: Call, credentials: Credentials) -> Json:
     """Return S000's `{url, method, headers, body?}`; headers of the credentials read `****`."""
-    hide = credentials.hider()
-    shown = {"url": hide(full_url(call))[:MAX_URL_CHARS], "method": call.method}
-    shown["headers"] = _headers(call.headers, credentials, Excerpt(credentials, MAX_HEADER_BYTES))
-    return shown if call.content is None else {**shown, "body": _body(call.content, Excerpt(credentials, MAX_BODY_BYTES))}
+    shown = {
+        "url": credentials.hider()(full_url(call))[:MAX_URL_CHARS],
+        "method": call.method,
+        "headers": _headers(call.headers, credentials, Excerpt(credentials, MAX_HEADER_BYTES)),
+    }
+    body = {} if call.content is None else {"body": _body(call.content, Excerpt(credentials, MAX_BODY_BYTES))}
+    return shown | body
 
 
 def shown_reply(reply: Reply, credentials: Credentials) -> Json:
@@ -125,7 +121,7 @@ def _body(body: bytes, excerpt: Excerpt) -> Any:
     return excerpt.copy(json_of(body))
 
 
-def _headers(headers: Any, credentials: Credentials, excerpt: Excerpt) -> Any:
+def _headers(headers: Mapping[str, str], credentials: Credentials, excerpt: Excerpt) -> Any:
     hidden = SECRET_HEADERS | credentials.headers.keys()
     return excerpt.copy({name: HIDDEN if name.lower() in hidden else value for name, value in headers.items()})
 

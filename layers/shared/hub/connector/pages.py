@@ -21,6 +21,9 @@ from hub.outbound.retry import RetryPolicy, Sender, asked_delay_s, send_with_ret
 NO_CONTENT = (204, 205)
 MAX_MESSAGE_CHARS, MAX_REFUSAL_CHARS = 500, 700  # of the provider; with our own words
 RETRYABLE = frozenset({408, 429})
+# Whoever may write connectors could otherwise have a stored secret sent back and read it in a document.
+REPEATS_A_SECRET = "the record repeats a secret of the connector; it is not stored"  # noqa: S105
+CARRIES_A_SECRET = "The next page's address carries a secret; it was not followed."  # noqa: S105
 HINTS = {401: " (the credentials were refused)", 403: " (the credentials do not allow this)"}
 
 
@@ -154,7 +157,7 @@ class PageRun:
         seen, pages = (position.seen, position.pages) if position else ((), 0)
         if place is not None:
             if self._credentials.is_in(str(place)):
-                raise Refused("The next page's address carries a secret; it was not followed.")
+                raise Refused(CARRIES_A_SECRET)
             mark = digest(str(place).encode())
             if mark in seen:
                 return "repeated_page"
@@ -162,9 +165,14 @@ class PageRun:
         return replace(following, pages=pages + 1, last_body=body, seen=seen)
 
     def _page(self, draft: Draft, reply: Reply, document: Any, raw: list[Any], following: Position | str) -> Page:
-        chosen = self._exchange.selection
+        chosen, suspicious = self._exchange.selection, self._credentials.may_be_in(reply.body)
         return Page(
-            records=[self._record(chosen.record, index, item) for index, item in enumerate(raw)],
+            records=[
+                Record(index, rejected=REPEATS_A_SECRET)
+                if suspicious and self._credentials.is_in(orjson.dumps(item).decode())
+                else self._record(chosen.record, index, item)
+                for index, item in enumerate(raw)
+            ],
             next=following if isinstance(following, Position) else None,
             stop_reason=following if isinstance(following, str) else None,
             total=chosen.total(document),

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from hub.connector.auth_config import NoAuth
-from hub.connector.authenticate import Credentials, credentials
+from hub.connector.authenticate import HIDDEN, Credentials, Hide, credentials
 from hub.connector.definition import ConnectorDefinition
 from hub.connector.pages import NO_CONTENT, Page
 from hub.connector.plan import Plan
@@ -22,16 +22,54 @@ ONE_TRY = RetryPolicy(max_retries=0, retry_on=frozenset())
 
 @dataclass
 class Witness:
-    """A client that remembers the last call and its answer; None when there was none."""
+    """A client that remembers the last call and its answer; None when there was none.
+
+    Answers lose the secrets they repeat right here: a path or a transform could take a secret apart, and then no
+    search would find it in a preview.
+    """
 
     client: Sender
+    hide: Hide
     call: Call | None = None
     reply: Reply | None = None
+    has_hidden: bool = False
 
     def send(self, call: Call, *, timeout_s: float) -> Reply:
         self.call, self.reply = call, None
-        self.reply = self.client.send(call, timeout_s=timeout_s)
+        reply = self.client.send(call, timeout_s=timeout_s)
+        headers = {name: self.hide(value) for name, value in reply.headers.items()}
+        self.reply = replace(reply, headers=headers, body=without_secrets(reply.body, self.hide))
+        self.has_hidden |= self.reply != reply
         return self.reply
+
+
+def without_secrets(body: bytes, hide: Hide) -> bytes:
+    """Return the same bytes when they hold no secret, in whatever way JSON may write it."""
+    text = body.decode(errors="replace")
+    hidden = hide(text)
+    if hidden == text and "\\" not in text:
+        return body
+    try:
+        return _without_secrets(body, hide)
+    except (orjson.JSONDecodeError, TypeError):  # no JSON, or nested too deep to be written
+        return body if hidden == text else hidden.encode()
+
+
+def _without_secrets(body: bytes, hide: Hide) -> bytes:
+    whole = [orjson.loads(body)]
+    before = orjson.dumps(whole)
+    todo: list[Any] = [whole]
+    while todo:
+        container = todo.pop()
+        if isinstance(container, dict):
+            for name in [name for name in container if hide(name) != name]:
+                container[hide(name)] = container.pop(name)
+        for place, value in list(container.items() if isinstance(container, dict) else enumerate(container)):
+            if isinstance(value, (dict, list)):
+                todo.append(value)
+            elif (text := value if isinstance(value, str) else str(value)) != hide(text):
+                container[place] = hide(value) if isinstance(value, str) else HIDDEN
+    return body if orjson.dumps(whole) == before else orjson.dumps(whole[0])
 
 
 def tried_once(plan: Plan) -> Plan:

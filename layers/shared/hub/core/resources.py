@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _CLIENT = Config(
     connect_timeout=2,
     read_timeout=8,
-    retries={"mode": "standard", "total_max_attempts": 5},
+    retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=32,
     tcp_keepalive=True,
 )

@@ -258,8 +258,8 @@ def logs(tables: Tables, job: Item, limit: int, after: str | None) -> tuple[list
     """Return up to `limit` lines after the position, oldest first, and whether there are more."""
     pk, prefix = request_log.log_partition(Tenant.of_item(job), job["integrationId"]), _log_prefix(job)
     bounds = {"pk": pk, "low": (after or prefix) + "\u0000", "high": prefix + "\uffff"}
-    found = tables.activity.query("pk = :pk AND sk BETWEEN :low AND :high", bounds, limit=limit + 1).items
-    return found[:limit], len(found) > limit
+    found = tables.activity.query("pk = :pk AND sk BETWEEN :low AND :high", bounds, limit=limit + 1)
+    return found.items[:limit], len(found.items) > limit or found.next_key is not None
 
 
 def _log_prefix(job: Item) -> str:
