@@ -102,7 +102,8 @@ def _operation(group: str, route: Route, schemas: dict[str, Json]) -> Json:
     else:
         operation["x-access"] = {"roles": sorted(route.access.roles), "scope": route.access.scope}
     if route.body:
-        operation["requestBody"] = {"required": True, "content": _json(schemas[route.body])}
+        is_required = bool(load(route.body).model_json_schema().get("required"))
+        operation["requestBody"] = {"required": is_required, "content": _json(schemas[route.body])}
     return operation
 
 

@@ -124,8 +124,7 @@ def _found(request: Request) -> custom.CustomIntegration:
 def _guard(request: Request) -> "Guard":
     from hub.outbound.guard import Guard
 
-    settings = request.resources.settings
-    return Guard.from_text(settings.outbound_allowed_private, own_hosts=settings.own_hosts)
+    return Guard.from_text(request.resources.settings.outbound_allowed_private, own_hosts=request.own_hosts)
 
 
 def _commit(request: Request, answer: Answer, name: str) -> Answer:

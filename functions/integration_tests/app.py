@@ -13,8 +13,8 @@ from hub.core.tables import ConditionFailed
 from hub.core.vault import Vault
 from hub.integrations import custom, testing
 from hub.integrations.custom import CustomIntegration
-from hub.integrations.test_models import EndpointTestConfig
 from hub.integrations.testing import Tester
+from hub.integrations.testing_models import EndpointTestConfig
 from hub.outbound.client import Client
 from hub.outbound.guard import Guard
 from hub.outbound.retry import Sender
@@ -23,8 +23,8 @@ api = Api("integration_tests")
 handler = api.handle
 
 WRITE = admins("integrations:write")
-CONFIG = "hub.integrations.test_models:EndpointTestConfig"
-RESULT = "hub.integrations.test_models:TestResult"
+CONFIG = "hub.integrations.testing_models:EndpointTestConfig"
+RESULT = "hub.integrations.testing_models:TestResult"
 
 Test = Callable[[Tester, CustomIntegration, EndpointTestConfig], dict[str, Any]]
 
@@ -46,9 +46,7 @@ def test_endpoint(request: Request) -> Answer:
 
 def client(request: Request) -> Sender:
     """Return the way out for a test. The tests put a provider in memory here."""
-    host, api_id = request.addressed
-    named = (name.replace("{api}", api_id) for name in request.resources.settings.own_hosts)
-    return _client(frozenset({host, *named}))
+    return _client(request.own_hosts)
 
 
 def _tested(request: Request, endpoint_id: str | None, test: Test) -> Answer:

@@ -61,7 +61,8 @@ class Excerpt:
         for name, item in value.items():
             if not self._has_room():
                 break
-            copied[self.text(name)] = self.copy(item, depth)
+            shown = self.text(name)
+            copied[shown] = self.copy(item, depth)
         return copied
 
     def _list(self, value: list[Any], depth: int) -> list[Any]:

@@ -165,11 +165,11 @@ class PageRun:
         return replace(following, pages=pages + 1, last_body=body, seen=seen)
 
     def _page(self, draft: Draft, reply: Reply, document: Any, raw: list[Any], following: Position | str) -> Page:
-        chosen, suspicious = self._exchange.selection, self._credentials.may_be_in(reply.body)
+        chosen, suspicious = self._exchange.selection, self._may_repeat_a_secret(reply.body, document)
         return Page(
             records=[
                 Record(index, rejected=REPEATS_A_SECRET)
-                if suspicious and self._credentials.is_in(orjson.dumps(item).decode())
+                if suspicious and self._repeats_a_secret(item)
                 else self._record(chosen.record, index, item)
                 for index, item in enumerate(raw)
             ],
@@ -184,6 +184,18 @@ class PageRun:
             body_bytes=len(reply.body),
             attempts=reply.attempts,
         )
+
+    def _may_repeat_a_secret(self, body: bytes, document: Any) -> bool:
+        """Look at the bytes, and again without JSON's escapes where there are some: a secret can hide behind them."""
+        if self._credentials.may_be_in(body):
+            return True
+        return b"\\u" in body and self._repeats_a_secret(document)
+
+    def _repeats_a_secret(self, value: Any) -> bool:
+        try:
+            return self._credentials.may_be_in(orjson.dumps(value))
+        except TypeError:  # nested too deep to be looked through, and to be stored
+            return True
 
     def _record(self, record: Callable[[int, Any], Record], index: int, raw: Any) -> Record:
         made = record(index, raw)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from hub.connector.auth_config import NoAuth
-from hub.connector.authenticate import HIDDEN, Credentials, Hide, credentials
+from hub.connector.authenticate import HIDDEN, LEAST_TELLING_CHARS, Credentials, Hide, credentials
 from hub.connector.definition import ConnectorDefinition
 from hub.connector.pages import NO_CONTENT, Page
 from hub.connector.plan import Plan
@@ -82,6 +82,12 @@ def raw_records(plan: Plan, page: Page, reply: Reply) -> list[Any]:
     if reply.status in NO_CONTENT or not page.records:
         return []
     return plan.exchange.selection.data(orjson.loads(reply.body))
+
+
+def telling(credentials: Credentials) -> Hide:
+    """Return a function that hides the secrets which are in no text by chance: the others could be anybody's data."""
+    known = frozenset(form for form in credentials.known if len(form) >= LEAST_TELLING_CHARS)
+    return replace(credentials, known=known).hider()
 
 
 def credentials_of(definition: ConnectorDefinition, secrets: dict[str, str]) -> Credentials:

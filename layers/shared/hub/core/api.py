@@ -130,10 +130,13 @@ class Request:
         return ((self._event["requestContext"].get("authorizer") or {}).get("lambda") or {}).get("tenant") or None
 
     @property
-    def addressed(self) -> tuple[str, str]:
-        """The host this request was sent to and the id of the API that took it: both lead to the hub itself."""
-        context = self._event["requestContext"]
-        return context["domainName"], context["apiId"]
+    def own_hosts(self) -> frozenset[str]:
+        """The names of the hub, which no connector may call.
+
+        A function of the API cannot be given the API's id, only be called with it: `{api}` stands for it.
+        """
+        context, named = self._event["requestContext"], self.resources.settings.own_hosts
+        return frozenset({context["domainName"], *(name.replace("{api}", context["apiId"]) for name in named)})
 
     @cached_property
     def body(self) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hub.connector.authenticate import HIDDEN, Credentials
 from hub.connector.excerpts import Excerpt
-from hub.connector.pages import CARRIES_A_SECRET
+from hub.connector.pages import CARRIES_A_SECRET, REPEATS_A_SECRET
 from hub.connector.plan import Page, Plan
 from hub.connector.probe import Witness, raw_records
 from hub.core.errors import Refused
@@ -26,6 +26,7 @@ class Preview:
     """The first records beside what they become."""
 
     credentials: Credentials
+    witness: Witness
     raw: list[Any] = field(default_factory=list)
     mapped: list[Json | None] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -40,10 +41,12 @@ class Preview:
             if len(self.raw) == MAX_RECORDS or self.is_cut:
                 self.has_more = True
                 return
-            fault = plans.fault_of(record)
+            shown = self._raw.copy(raw)
+            repeats = self.witness.has_hidden and HIDDEN in str(shown)
+            fault = REPEATS_A_SECRET if repeats else plans.fault_of(record)
             if fault is not None:
                 self.errors.append(self._errors.text(f"record {len(self.raw)}: {fault}"))
-            self.raw.append(self._raw.copy(raw))
+            self.raw.append(shown)
             self.mapped.append(self._mapped.copy(record.content) if fault is None else None)
 
     @property

@@ -12,7 +12,7 @@ from hub.connector.authenticate import Credentials
 from hub.connector.definition import ConnectorDefinition
 from hub.connector.excerpts import shown_reply, shown_request
 from hub.connector.plan import PageRun, Position
-from hub.connector.probe import ONE_TRY, Witness, base_call, credentials_of, tried_once
+from hub.connector.probe import ONE_TRY, Witness, base_call, credentials_of, telling, tried_once
 from hub.connector.urls import without_query
 from hub.connector.variables import Variables
 from hub.core import clock
@@ -26,7 +26,7 @@ from hub.integrations import advice, custom, plans, request_log
 from hub.integrations.custom import CustomIntegration
 from hub.integrations.expectations import Expected, compiled
 from hub.integrations.preview import Preview, Walk
-from hub.integrations.test_models import EndpointTestConfig
+from hub.integrations.testing_models import EndpointTestConfig
 from hub.outbound.calls import Call, Reply
 from hub.outbound.retry import Sender, send_with_retries
 
@@ -75,7 +75,7 @@ class Tester:
         pages = plan.bind(
             params=test.variables.params, settings={}, state={}, secrets=test.secrets, client=test.witness
         )
-        walk = Walk(plan, test.witness, Preview(test.credentials))
+        walk = Walk(plan, test.witness, Preview(test.credentials, test.witness))
         error = self._walk(walk, pages, test)
         call, reply = walk.shown
         if call is None:
@@ -96,7 +96,7 @@ class Tester:
             credentials=credentials,
             variables=Variables({**config.testBody, **config.testParams}),
             expected=expected,
-            witness=Witness(self.client, credentials.hider()),
+            witness=Witness(self.client, telling(credentials)),
             give_up_at=began + LIMIT_S,
         )
 
