@@ -1,7 +1,5 @@
 """The provider's keys, and a stopwatch that decides when they are old."""
 
-import time
-
 import pytest
 
 from hub.access.tokens import KeySet
@@ -9,10 +7,8 @@ from tests.unit.access.identity import EC_KEY, RSA_KEY, Provider, Stopwatch, mak
 
 
 @pytest.fixture
-def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
-    watch = Stopwatch()
-    monkeypatch.setattr(time, "monotonic", watch)
-    return watch
+def stopwatch() -> Stopwatch:
+    return Stopwatch()
 
 
 @pytest.fixture
@@ -21,5 +17,5 @@ def provider() -> Provider:
 
 
 @pytest.fixture
-def keys(provider: Provider) -> KeySet:
-    return make_keys(provider)
+def keys(provider: Provider, stopwatch: Stopwatch) -> KeySet:
+    return make_keys(provider, stopwatch)

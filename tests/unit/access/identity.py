@@ -64,8 +64,8 @@ class Stopwatch:
         return self.now
 
 
-def make_keys(provider: Provider) -> KeySet:
-    return KeySet(SETTINGS.jwks_url, cast("Any", provider))
+def make_keys(provider: Provider, watch: Stopwatch | None = None) -> KeySet:
+    return KeySet(SETTINGS.jwks_url, cast("Any", provider), watch or Stopwatch())
 
 
 def make_claims(**changed: Any) -> Json:

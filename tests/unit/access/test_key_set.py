@@ -104,7 +104,7 @@ def test_empty_key_set_withdraws_every_key(keys: KeySet, provider: Provider, sto
 def test_known_keys_stay_usable_for_a_day_while_none_can_be_fetched(
     provider: Provider, stopwatch: Stopwatch, status: int, body: bytes | None, error: HubError | None
 ) -> None:
-    keys = make_keys(provider)
+    keys = make_keys(provider, stopwatch)
     token = sign(make_claims(exp=int(time.time()) + 10**6))
     verify(token, keys)
     provider.status, provider.body, provider.error = status, body, error

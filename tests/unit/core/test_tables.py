@@ -1,12 +1,12 @@
 """Tables: conditions that say what they found, transactions that know their own repeat, batches that finish."""
 
-import time
 from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
+from hub.core import tables as tables_module
 from hub.core.attributes import Item, encode_item
 from hub.core.errors import Unavailable
 from hub.core.tables import (
@@ -245,7 +245,7 @@ class Overloaded:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses between two tries, which take no time here."""
     paused: list[float] = []
-    monkeypatch.setattr(time, "sleep", paused.append)
+    monkeypatch.setattr(tables_module, "sleep", paused.append)
     return paused
 
 

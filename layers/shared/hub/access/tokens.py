@@ -1,6 +1,7 @@
 """Verifies the identity provider's tokens (RFC 7519) against its published keys (RFC 7517)."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -25,26 +26,27 @@ ALGORITHM_BY_KEY_TYPE = {"RSA": "RS256", "EC": "ES256"}
 class KeySet:
     """The provider's public keys: fresh for 10 minutes, usable for a day while they cannot be fetched."""
 
-    def __init__(self, url: str, client: Client) -> None:
+    def __init__(self, url: str, client: Client, now: Callable[[], float] = time.monotonic) -> None:
         self._url = url
         self._client = client
+        self._now = now
         self._keys: dict[str, tuple[str, Any]] = {}
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
 
     def find(self, kid: str) -> tuple[str, Any]:
         """Return the algorithm and key named `kid`; an unknown one causes at most one fetch a minute."""
-        age_s = time.monotonic() - self._fetched_at
+        age_s = self._now() - self._fetched_at
         if age_s > KEYS_FRESH_S or kid not in self._keys:
             self._refresh()
-        if time.monotonic() - self._fetched_at > KEYS_USABLE_S:
+        if self._now() - self._fetched_at > KEYS_USABLE_S:
             raise Unauthenticated("The identity provider's keys cannot be fetched.")
         if kid not in self._keys:
             raise Unauthenticated("The token is signed with a key that the identity provider does not publish.")
         return self._keys[kid]
 
     def _refresh(self) -> None:
-        now = time.monotonic()
+        now = self._now()
         if now - self._tried_at < FETCH_PAUSE_S:
             return
         self._tried_at = now

@@ -5,9 +5,9 @@ A key is made by `key(tenant, kind, id)` alone, so no query can be asked without
 """
 
 import random
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -268,7 +268,7 @@ class _Attempt:
 
     def wait(self) -> None:
         # Full jitter: parallel workers that were throttled together must not come back together.
-        time.sleep(random.uniform(0, min(2.0, 0.05 * 2**self.number)))  # noqa: S311 - no secret depends on it
+        sleep(random.uniform(0, min(2.0, 0.05 * 2**self.number)))  # noqa: S311 - no secret depends on it
 
 
 def _attempts(most: int = 8) -> Iterator[_Attempt]:
