@@ -22,6 +22,7 @@ from local.identity import AUDIENCE, ISSUER, Identity, KeyServer
 from local.logs import Log
 from local.pump import Pump
 from local.routes import RouteTable
+from local.sandbox.server import RunningSandbox
 from local.sandbox.server import start as start_sandbox
 from local.schedules import Timer, interval_s
 from local.template import Function, Template
@@ -175,7 +176,7 @@ class Stack:
         self._identity = Identity(self.state_dir)
         keys = KeyServer(self._identity)
         starting.callback(keys.stop)
-        sandbox = start_sandbox()
+        sandbox = _start_sandbox(self.port)
         starting.callback(sandbox.stop)
         self.sandbox_url = sandbox.url
         api_host = self.url.removeprefix("http://")
@@ -256,6 +257,14 @@ class Stack:
         file = self.state_dir / _RUNNING_FILE
         file.write_text(json.dumps(asdict(facts)))
         starting.callback(file.unlink)
+
+
+def _start_sandbox(api_port: int) -> RunningSandbox:
+    """Start the sandbox on the port after the API's, so that connectors to it still work after a restart."""
+    try:
+        return start_sandbox(api_port + 1 if api_port else 0)
+    except OSError:
+        return start_sandbox()
 
 
 def _stop_server(server: uvicorn.Server, thread: threading.Thread) -> None:
