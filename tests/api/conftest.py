@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import boto3
@@ -33,6 +33,9 @@ from local.resources import Clients, ensure, ensure_keys
 from local.routes import RouteTable
 from tests.api import small_api
 from tests.rules.rights import Guard
+
+if TYPE_CHECKING:
+    from tests.api.tested import Provider
 
 ROOT = Path(__file__).parents[2]
 PARAMETERS = {"JwtIssuer": "https://id.test", "JwksUrl": "https://id.test/keys", "SyncLeaseSeconds": "120"}
@@ -272,3 +275,14 @@ def small_hub(hub: Hub) -> Hub:
 @pytest.fixture
 def other_small_hub(other_hub: Hub) -> Hub:
     return replace(other_hub, cloud=_small(other_hub.cloud))
+
+
+@pytest.fixture
+def provider(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> "Provider":
+    """What every test calls instead of the network: the function's `client` is made to be replaced."""
+    from tests.api.tested import Provider, reply  # it builds on this module
+
+    made = Provider(lambda _: reply({"items": [], "next": None}))
+    function = app(cloud.template.functions["IntegrationTests"].code_dir)
+    monkeypatch.setattr(function, "client", lambda _request: made)
+    return made

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Hub, Reply, make_integration
-from tests.api.spec_examples import OAUTH2
 from tests.api.sync_work import Json
+from tests.spec_examples import OAUTH2
 
 PATH = "/api/v1/custom-integrations"
 CANARY = "canary-secret-that-is-wrong\n"

@@ -7,8 +7,8 @@ import pytest
 from hub.core.caller import Tenant
 from hub.integrations.models import CustomIntegration
 from tests.api.conftest import Hub, make_integration
-from tests.api.spec_examples import OAUTH2
 from tests.api.sync_work import TOKEN, Json, vault
+from tests.spec_examples import OAUTH2
 
 PATH = "/api/v1/custom-integrations"
 ELSEWHERE = {"baseUrl": "https://evil.example.net"}

@@ -13,8 +13,8 @@ from hub.core.resources import resources
 from hub.core.tables import key
 from tests.api.conftest import Hub, Reply, just_before, make_integration
 from tests.api.custom_integrations import PATH, checked, create, delete, names, page, patch
-from tests.api.spec_examples import API_KEY, FIELD_MAPPINGS, LEAD, OAUTH2, PATH_PARAMETERS, WEBHOOK
 from tests.api.sync_work import TOKEN, Json, vault
+from tests.spec_examples import API_KEY, FIELD_MAPPINGS, LEAD, OAUTH2, PATH_PARAMETERS, WEBHOOK
 
 MAPPING: Json = {"dataPath": "$.items", "identifierField": "$.id"}
 EXPIRY_S = 31 * 86_400

@@ -4,35 +4,9 @@ import pytest
 
 from hub.connector.definition import check_definition, merge_definition, parse_definition
 from hub.core.errors import BadDefinition, BadHandle
+from tests.spec_examples import FIELD_MAPPINGS
 from tests.unit.connector.factories import Json, definition, endpoint, mapping, problems_of
 
-# Spec S000, "Mapping Examples".
-S000_MAPPINGS: list[Json] = [
-    {"source": "$.first_name", "target": "firstName", "transform": {"type": "direct"}},
-    {
-        "source": "$.first_name",
-        "target": "fullName",
-        "transform": {"type": "concat", "config": {"fields": ["$.first_name", "$.last_name"], "separator": " "}},
-    },
-    {
-        "source": "$.created_at",
-        "target": "createdAt",
-        "transform": {"type": "date", "config": {"inputFormat": "YYYY-MM-DD", "outputFormat": "ISO8601"}},
-    },
-    {
-        "source": "$.status",
-        "target": "status",
-        "transform": {
-            "type": "map",
-            "config": {"mapping": {"ACTIVE": "active", "INACTIVE": "archived"}, "default": "unknown"},
-        },
-    },
-    {
-        "source": "$",
-        "target": "description",
-        "transform": {"type": "template", "config": {"template": "Contact from {{$.source}} - {{$.company_name}}"}},
-    },
-]
 # Spec S000, "Webhook Example".
 S000_WEBHOOK: Json = {
     "webhookSecret": "wh_secret_abc123",
@@ -74,7 +48,7 @@ def test_definition_of_the_specification_is_accepted_whole() -> None:
         endpoint(
             path="/users/{userId}/orders/{orderId}",
             pathParams=[{"name": name, "required": True, "type": "string"} for name in ("userId", "orderId")],
-            responseMapping=mapping(fieldMappings=S000_MAPPINGS, metadataMapping={"totalCount": "$.total"}),
+            responseMapping=mapping(fieldMappings=FIELD_MAPPINGS, metadataMapping={"totalCount": "$.total"}),
             rateLimit={"requestsPerMinute": 60, "burstLimit": 10},
             tags=["crm"],
         ),

@@ -9,47 +9,13 @@ from hub.mapping.config import Config, Unfit
 from hub.mapping.fields import BadRule, FieldRule, MappingFailed, compile_rules
 from hub.mapping.paths import MISSING
 from hub.mapping.transforms import Transform
-
-SPECIFIED = [
-    {"source": "$.first_name", "target": "firstName", "transform": {"type": "direct"}},
-    {"source": "$.last_name", "target": "lastName", "transform": {"type": "direct"}},
-    {"source": "$.email", "target": "email", "transform": {"type": "direct"}},
-    {
-        "source": "$.first_name",
-        "target": "fullName",
-        "transform": {"type": "concat", "config": {"fields": ["$.first_name", "$.last_name"], "separator": " "}},
-    },
-    {
-        "source": "$.created_at",
-        "target": "createdAt",
-        "transform": {"type": "date", "config": {"inputFormat": "YYYY-MM-DD", "outputFormat": "ISO8601"}},
-    },
-    {
-        "source": "$.status",
-        "target": "status",
-        "transform": {
-            "type": "map",
-            "config": {
-                "mapping": {"ACTIVE": "active", "INACTIVE": "archived", "DELETED": "deleted"},
-                "default": "unknown",
-            },
-        },
-    },
-    {
-        "source": "$",
-        "target": "description",
-        "transform": {
-            "type": "template",
-            "config": {"template": "Contact from {{$.source}} - {{$.company_name}}"},
-        },
-    },
-]
+from tests.spec_examples import FIELD_MAPPINGS
 
 
 def specified_rules() -> list[FieldRule]:
     return [
-        FieldRule(rule["source"], rule["target"], rule["transform"]["type"], rule["transform"].get("config", {}))  # type: ignore[index,attr-defined,arg-type]
-        for rule in SPECIFIED
+        FieldRule(rule["source"], rule["target"], rule["transform"]["type"], rule["transform"].get("config", {}))
+        for rule in FIELD_MAPPINGS
     ]
 
 
