@@ -1,4 +1,4 @@
-"""Tests of a custom integration (S000, "Testing & Validation"): the shape of the result, the verdict on a connection."""
+"""Tests of a custom integration (S000, "Testing & Validation"): the result and the verdict on a connection."""
 
 import json
 
