@@ -13,9 +13,10 @@ COMPANIES = 500
 SLOW_S = 0.4
 
 
-def is_told_by_worker(hub: HubClient, job_id: str) -> bool:
-    """Say whether the worker has noticed the cancellation: its last line in the job's log."""
-    return bool(hub.log(job_id)[-1]["kind"] == "cancelled")
+def stopped_by_worker(hub: HubClient, job_id: str) -> Json:
+    """Return the job once the worker has noticed the cancellation, which the last line of its log tells."""
+    hub.job_when(job_id, lambda _: hub.log(job_id)[-1]["kind"] == "cancelled")
+    return hub.job(job_id)  # read again: the one that was waited with may be older than that line
 
 
 def test_cancelled_sync_stops_after_the_page_under_way_and_keeps_its_documents(
@@ -29,7 +30,7 @@ def test_cancelled_sync_stops_after_the_page_under_way_and_keeps_its_documents(
 
     answer = hub.cancel(job_id)
     at_once = hub.job(job_id)
-    job = hub.job_when(job_id, lambda _: is_told_by_worker(hub, job_id))
+    job = stopped_by_worker(hub, job_id)
 
     assert (answer["status"], at_once["status"], job["status"]) == ("CANCELLED",) * 3
     pages = job["page"]
@@ -45,7 +46,7 @@ def test_new_sync_can_start_as_soon_as_the_cancelled_one_has_stopped(hub: HubCli
     job_id = hub.start(integration_id)
     hub.job_when(job_id, lambda _: len(provider.requests) == 3)
     hub.cancel(job_id)
-    stopped = hub.job_when(job_id, lambda _: is_told_by_worker(hub, job_id))
+    stopped = stopped_by_worker(hub, job_id)
     provider.faults.clear()
 
     job = hub.ended(hub.start(integration_id))
