@@ -44,11 +44,6 @@ def secret_handles(raw: Json) -> set[str]:
     return {place for place, value in secret_fields(raw).items() if is_handle(value)}
 
 
-def masked(raw: Json) -> Json:
-    """Return the definition for an answer: no plain secret, handles as they are."""
-    return extract_secrets(raw)[0]
-
-
 def origins(raw: Json) -> dict[str, str]:
     """Return, by pointer, the origin each secret is sent to; a stored secret must not follow a change of it.
 
