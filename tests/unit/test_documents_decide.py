@@ -21,7 +21,7 @@ Store = dict[str, Item]
 
 def decided(store: Mapping[str, Item], page: Page, step: Step = STEP) -> tuple[list[Outcome], Store]:
     """Decide a page of (id, value); an upsert reads the stored documents without their content."""
-    incoming = [Incoming(name, {"value": value}) for name, value in page]
+    incoming = [Incoming.of(name, {"value": value}) for name, value in page]
     keys = {record.id: document_key(TENANT, "contact", record.id) for record in incoming}
     read = {
         name: {field: value for field, value in item.items() if field != "content"}

@@ -5,11 +5,11 @@ crash counts exactly as it did the first time: every document remembers the step
 before that step.
 """
 
-import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeGuard
+from hashlib import blake2b
+from typing import Any, Literal, NamedTuple, Self, TypeGuard
 
 import orjson
 
@@ -29,16 +29,33 @@ MAX_ID_BYTES = 512
 # slower write can appear before a position they have passed.
 SETTLE_S = 5
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_STORED_FIELDS = "pk, sk, hash, hashBefore, version, createdAt, touchedBy, deletedAt"
+_STORED_FIELDS = "sk, hash, hashBefore, version, createdAt, touchedBy, deletedAt"
 _ABSENT = ""  # the hash of a document that is not there
 
 
-@dataclass(frozen=True)
-class Incoming:
-    """A mapped record on its way into the store."""
+class Unstorable(Exception):
+    """A document that cannot be stored; the text says why."""
+
+
+class Incoming(NamedTuple):
+    """A document on its way into the store, written as JSON once: `digest` is of `content`, whose keys are sorted."""
 
     id: str
-    content: Json
+    content: str
+    digest: str
+
+    @classmethod
+    def of(cls, document_id: str, content: Json) -> Self:
+        """Return the document in the form that is stored; raises Unstorable."""
+        if not _is_id(document_id):
+            raise Unstorable(f"the id must have 1 to {MAX_ID_BYTES} bytes")
+        try:
+            text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+        except orjson.JSONEncodeError as error:
+            raise Unstorable(f"the content cannot be stored as JSON: {error}") from error
+        if len(text) > MAX_CONTENT_BYTES:
+            raise Unstorable(f"the content has {len(text)} bytes, at most {MAX_CONTENT_BYTES} are stored")
+        return cls(document_id, text.decode(), blake2b(text, digest_size=16).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -54,20 +71,13 @@ def document_key(tenant: Tenant, document_type: str, document_id: str) -> Key:
         raise BadRequest(
             "A document type is 1 to 64 letters, digits, '.', '_' or '-'.", found=document_type[:80], where="type"
         )
-    if not 1 <= len(document_id.encode(errors="replace")) <= MAX_ID_BYTES:
+    if not _is_id(document_id):
         raise BadRequest(f"A document id has 1 to {MAX_ID_BYTES} bytes.", where="id")
     return key(tenant, f"doc#{document_type}", document_id)
 
 
-def fault_of(document_id: str, content: Json) -> str | None:
-    """Say why a document cannot be stored, None when it can."""
-    if not 1 <= len(document_id.encode(errors="replace")) <= MAX_ID_BYTES:
-        return f"the id must have 1 to {MAX_ID_BYTES} bytes"
-    try:
-        size = len(orjson.dumps(content))
-    except orjson.JSONEncodeError as error:
-        return f"the content cannot be stored as JSON: {error}"
-    return f"the content has {size} bytes, at most {MAX_CONTENT_BYTES} are stored" if size > MAX_CONTENT_BYTES else None
+def _is_id(text: str) -> bool:
+    return 1 <= len(text.encode(errors="replace")) <= MAX_ID_BYTES
 
 
 def upsert(table: Table, tenant: Tenant, document_type: str, incoming: Sequence[Incoming], step: Step) -> list[Outcome]:
@@ -75,7 +85,8 @@ def upsert(table: Table, tenant: Tenant, document_type: str, incoming: Sequence[
 
     Per 100 records: one batch read, and one batch write per 25 that changed. Ids may repeat: the last one stays.
     """
-    keys = {record.id: document_key(tenant, document_type, record.id) for record in incoming}
+    pk = document_key(tenant, document_type, "-")["pk"]
+    keys = {record.id: {"pk": pk, "sk": record.id} for record in incoming}
     stored = {item["sk"]: item for item in table.batch_get(list(keys.values()), _STORED_FIELDS)}
     outcomes, changed = decide(stored, keys, incoming, step)
     table.batch_put(list(changed.values()))
@@ -93,19 +104,14 @@ def decide(
     reached = dict(before)
     outcomes: list[Outcome] = []
     for record in incoming:
-        digest = content_hash(record.content)
-        outcomes.append(_outcome(reached[record.id], digest))
-        reached[record.id] = digest
-    last = {record.id: record.content for record in incoming}
+        outcomes.append(_outcome(reached[record.id], record.digest))
+        reached[record.id] = record.digest
+    last, now = {record.id: record for record in incoming}, clock.now()
     return outcomes, {
-        name: _next_item(stored.get(name), keys[name], content, reached[name], step) | {"hashBefore": before[name]}
-        for name, content in last.items()
-        if reached[name] != _hash(stored.get(name))
+        name: _next_item(stored.get(name), keys[name], record, step, now) | {"hashBefore": before[name]}
+        for name, record in last.items()
+        if record.digest != _hash(stored.get(name))
     }
-
-
-def content_hash(content: Json) -> str:
-    return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
 def _outcome(before: str, digest: str) -> Outcome:
@@ -122,12 +128,11 @@ def _hash_before(item: Item | None, step: Step) -> str:
     return str(item["hashBefore"]) if exists(item) and item["touchedBy"] == step.name else _hash(item)
 
 
-def _next_item(before: Item | None, place: Key, content: Json, digest: str, step: Step) -> Item:
-    now = clock.now()
+def _next_item(before: Item | None, place: Key, document: Incoming, step: Step, now: str) -> Item:
     return {
         **place,
-        "content": orjson.dumps(content).decode(),
-        "hash": digest,
+        "content": document.content,
+        "hash": document.digest,
         "version": 1 + (before["version"] if before else 0),
         "origin": step.origin,
         "touchedBy": step.name,
@@ -151,6 +156,13 @@ def get(table: Table, tenant: Tenant, document_type: str, document_id: str) -> I
 def find(table: Table, tenant: Tenant, document_type: str, document_id: str) -> Item | None:
     """Return the stored item, which may be the tombstone of a deleted document."""
     return table.get(document_key(tenant, document_type, document_id))
+
+
+def find_many(table: Table, tenant: Tenant, document_type: str, ids: Collection[str]) -> dict[str, Json]:
+    """Return the contents of the documents that exist by id; one call per 100 ids, which may not repeat."""
+    keys = [document_key(tenant, document_type, document_id) for document_id in ids]
+    found = table.batch_get(keys, "pk, sk, content, deletedAt")
+    return {item["sk"]: orjson.loads(item["content"]) for item in found if exists(item)}
 
 
 def exists(item: Item | None) -> TypeGuard[Item]:
@@ -190,12 +202,13 @@ def changes(table: Table, tenant: Tenant, document_type: str, limit: int, after:
 
 def put(change: Change, document_type: str, document_id: str, content: Json, before: Item | None) -> Item:
     """Add the write of a local edit to `change` and return the document as it will be; `before` is what `find` gave."""
-    fault = fault_of(document_id, content)
-    if fault:
-        raise BadRequest(f"The document cannot be stored: {fault}.")
-    place = document_key(change.caller.tenant, document_type, document_id)
-    step = Step(f"user:{change.caller.actor}", f"edit#{clock.now()}")
-    after = _next_item(before, place, content, content_hash(content), step) | {"hashBefore": _hash(before)}
+    try:
+        document = Incoming.of(document_id, content)
+    except Unstorable as fault:
+        raise BadRequest(f"The document cannot be stored: {fault}.") from fault
+    place, now = document_key(change.caller.tenant, document_type, document_id), clock.now()
+    step = Step(f"user:{change.caller.actor}", f"edit#{now}")
+    after = _next_item(before, place, document, step, now) | {"hashBefore": _hash(before)}
     _add(change, after, before, "document.put", document_type)
     return after
 

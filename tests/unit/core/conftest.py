@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
 from hub.core import clock
@@ -15,6 +16,7 @@ from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.config import Settings
 from hub.core.tables import Key, Put, Table, Tables
+from hub.core.wire import speak_plainly
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -68,8 +70,20 @@ def make_settings(prefix: str = "unit") -> Settings:
         retention_days=30,
         rate_limits={"integration": 200, "search": 30},
         sync_lease_s=120,
+        sync_interval_s=60,
         outbound_allowed_private="",
         own_hosts=(),
+    )
+
+
+def make_client() -> "DynamoDBClient":
+    """Return a client as botocore makes it; it checks no parameters, as the hub's does not."""
+    return boto3.client(
+        "dynamodb",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(parameter_validation=False),
     )
 
 
@@ -78,9 +92,7 @@ def dynamodb() -> Iterator["DynamoDBClient"]:
     """A client that finds the five tables of `make_settings`, all empty."""
     names = [f"unit-{name}" for name in ("config", "credentials", "documents", "activity", "coordination")]
     with mock_aws():
-        client = boto3.client(
-            "dynamodb", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-        )
+        client = speak_plainly(make_client())
         for name in names:
             client.create_table(
                 TableName=name,

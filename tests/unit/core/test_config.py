@@ -17,6 +17,7 @@ COMPLETE = {
     "RETENTION_DAYS": "30",
     "RATE_LIMITS": "integration=200, search=30",
     "SYNC_LEASE_S": "120",
+    "SYNC_INTERVAL_S": "60",
     "OUTBOUND_ALLOWED_PRIVATE": "",
 }
 TOKENS = {"JWT_ISSUER": "i", "JWT_AUDIENCE": "a", "JWKS_URL": "https://keys", "TENANT_CLAIM": "tenant_id"}

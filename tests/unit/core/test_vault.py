@@ -12,7 +12,7 @@ import pytest
 
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
-from hub.core.tables import IS_NEW
+from hub.core.tables import IS_NEW, key
 from hub.core.vault import KEY_CACHE_S, SecretUnreadable, Vault
 from tests.unit.core.conftest import ACME, OTHER, MemoryTable
 
@@ -310,3 +310,32 @@ def test_older_ciphertext_of_the_same_field_does_not_pass_as_a_later_version(vau
 
     with pytest.raises(SecretUnreadable):
         vault.read(ACME, KIND, "int_1")
+
+
+def test_opened_record_says_when_each_secret_was_entered(vault: Vault, table: MemoryTable) -> None:
+    table.take(vault.store(ACME, KIND, "int_1", {"a": "1", "b": "2"}))
+    table.take(vault.store(ACME, KIND, "int_1", {"b": "3"}, kept=["a"]))
+
+    found = vault.read(ACME, KIND, "int_1")
+
+    assert (found.version, found.versions) == (2, {"a": 1, "b": 2})
+    assert vault.read(ACME, KIND, "int_2").version == 0
+
+
+def test_secrets_show_nothing_of_themselves_as_a_text(vault: Vault, table: MemoryTable) -> None:
+    table.take(vault.store(ACME, KIND, "int_1", {"token": "canary-0c0c"}))
+
+    assert f"{vault.read(ACME, KIND, 'int_1')!r}" == "Secrets of version 1"
+
+
+def test_sealed_secrets_open_in_their_own_record_and_version_only(vault: Vault, kms: Kms) -> None:
+    place = key(ACME, "token", "int_1")
+    seal = vault.sealer(place, 3)
+    asked = kms.generated
+
+    sealed = seal({"token": "s3cret"})
+
+    assert kms.generated == asked == 1
+    assert vault.opened({**place, "version": 3, **sealed}) == {"token": "s3cret"}
+    with pytest.raises(SecretUnreadable):
+        vault.opened({**key(OTHER, "token", "int_1"), "version": 3, **sealed})

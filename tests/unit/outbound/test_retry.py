@@ -7,8 +7,8 @@ import pytest
 
 from hub.core import clock
 from hub.core.errors import Refused, Retryable
-from hub.outbound.calls import Call, NeverSent, Reply
-from hub.outbound.retry import RetryPolicy, asked_delay_s, next_delay, send_with_retries
+from hub.outbound.calls import Call, CircuitOpen, Deferred, NeverSent, Reply
+from hub.outbound.retry import LONGEST_PAUSE_S, RetryPolicy, Waiting, asked_delay_s, next_delay, send_with_retries
 
 POLICY = RetryPolicy()
 NOW_EPOCH_S = 1_800_000_000.0
@@ -49,9 +49,7 @@ class Provider:
             timeout_s=10,
             give_up_at=give_up_at,
             idempotent=idempotent,
-            sleep=self.sleep,
-            random=lambda: 0.5,
-            now=lambda: self.now_s,
+            waiting=Waiting(self.sleep, lambda: 0.5, lambda: self.now_s),
         )
 
 
@@ -86,7 +84,8 @@ def test_what_the_server_asks_for_comes_before_the_backoff() -> None:
         ("", None),
         ("soon", None),
         ("-5", None),
-        ("1.5", None),
+        ("1.5", 1.5),
+        ("1.", None),
         ("²", None),
         ("Mon, 99 Foo 2020 00:00:00 GMT", None),
     ],
@@ -200,3 +199,38 @@ def test_nothing_is_sent_when_the_end_has_passed() -> None:
     with pytest.raises(NeverSent):
         provider.ask(give_up_in_s=0)
     assert provider.timeouts_s == []
+
+
+# What the hub itself holds back
+
+
+def test_short_deferral_is_waited_for_and_is_no_try() -> None:
+    deferrals = [CircuitOpen("in a moment", 2.0) for _ in range(6)]
+    provider = Provider(*deferrals, reply(503), *deferrals, reply(200))
+
+    answer = provider.ask()
+
+    assert (answer.status, answer.attempts) == (200, 2)
+    assert provider.slept_s == [2.0] * 6 + [0.5] + [2.0] * 6
+
+
+def test_long_deferral_is_raised_at_once_with_its_wait() -> None:
+    provider = Provider(CircuitOpen("later", LONGEST_PAUSE_S + 0.1), reply(200))
+
+    with pytest.raises(Deferred) as caught:
+        provider.ask(POST)
+
+    assert (caught.value.retry_after_s, caught.value.code) == (LONGEST_PAUSE_S + 0.1, "CIRCUIT_OPEN")
+    assert provider.slept_s == []
+
+
+@pytest.mark.parametrize(("left_s", "waits"), [(2.1, True), (2.0, False)])
+def test_deferral_that_would_pass_the_end_is_raised(left_s: float, waits: bool) -> None:
+    provider = Provider(CircuitOpen("in a moment", 2.0), reply(200))
+
+    if waits:
+        assert provider.ask(give_up_in_s=left_s).status == 200
+        return
+    with pytest.raises(Deferred):
+        provider.ask(give_up_in_s=left_s)
+    assert provider.slept_s == []

@@ -26,6 +26,7 @@ class Settings:
     retention_days: int
     rate_limits: Mapping[str, int]
     sync_lease_s: int
+    sync_interval_s: int
     outbound_allowed_private: str
     own_hosts: tuple[str, ...]
 
@@ -56,6 +57,7 @@ def settings() -> Settings:
         retention_days=read.number("RETENTION_DAYS"),
         rate_limits=read.numbers("RATE_LIMITS", at_least="integration"),
         sync_lease_s=read.number("SYNC_LEASE_S"),
+        sync_interval_s=read.number("SYNC_INTERVAL_S"),
         outbound_allowed_private=read.text("OUTBOUND_ALLOWED_PRIVATE"),
         own_hosts=read.optional_names("OWN_HOSTS"),
     )

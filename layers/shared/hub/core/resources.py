@@ -8,6 +8,7 @@ from botocore.config import Config
 
 from hub.core.config import Settings, settings
 from hub.core.tables import Tables
+from hub.core.wire import speak_plainly
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,6 +24,8 @@ _CLIENT = Config(
     max_pool_connections=32,
     tcp_keepalive=True,
 )
+# The tables make their parameters themselves; the usual user agent is put together anew for every call.
+_DYNAMODB = _CLIENT.merge(Config(parameter_validation=False, user_agent="integration-hub"))
 
 
 class Resources:
@@ -32,7 +35,7 @@ class Resources:
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
-        return self._session.client("dynamodb", config=_CLIENT)
+        return speak_plainly(self._session.client("dynamodb", config=_DYNAMODB))
 
     @cached_property
     def sqs(self) -> "SQSClient":

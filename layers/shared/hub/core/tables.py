@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from hub.core.attributes import Item, decode_item, encode_item
 from hub.core.caller import Tenant
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 IS_NEW = "attribute_not_exists(pk)"
 IS_UNCHANGED = "version = :version_read"
+# What a call of DynamoDB raises that failed, in contrast to a condition that was not met.
+CALL_FAILED = (ClientError, BotoCoreError, Unavailable)
 BATCH_GET_KEYS = 100
 BATCH_WRITE_ITEMS = 25
 # The hub's own items; no tenant id begins with an underscore.

@@ -7,7 +7,7 @@ a function that stores cannot read.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
@@ -33,11 +33,25 @@ class SecretUnreadable(HubError):
     code = "INVALID_CREDENTIALS"
 
 
+class Secrets(dict[str, str]):
+    """The secrets of a record in clear, by field: `versions` says when each was entered, `version` is the record's."""
+
+    def __init__(
+        self, clear: Mapping[str, str] | None = None, version: int = 0, versions: Mapping[str, int] | None = None
+    ) -> None:
+        super().__init__(clear or {})
+        self.version = version
+        self.versions = versions or {}
+
+    def __repr__(self) -> str:
+        return f"Secrets of version {self.version}"
+
+
 class Vault:
     def __init__(self, kms: "KMSClient", key_id: str, credentials: Table) -> None:
         self._kms = kms
         self._key_id = key_id
-        self._credentials = credentials
+        self.credentials = credentials
         self._unwrapped: dict[bytes, tuple[float, bytes]] = {}
 
     def store(
@@ -48,7 +62,7 @@ class Vault:
         None when there is nothing to store and nothing was stored. The caller puts it into its own transaction.
         """
         place = key(tenant, kind, record_id)
-        present = self._credentials.get(place)
+        present = self.credentials.get(place)
         if present is None and not new:
             return None
         version = 1 + (present["version"] if present else 0)
@@ -56,25 +70,40 @@ class Vault:
         if new:
             self._seal(item, new)
         if present is None:
-            return Put(self._credentials, item, IS_NEW)
-        return Put(self._credentials, item, "version = :version_read", {"version_read": present["version"]})
+            return Put(self.credentials, item, IS_NEW)
+        return Put(self.credentials, item, "version = :version_read", {"version_read": present["version"]})
 
-    def read(self, tenant: Tenant, kind: str, record_id: str) -> dict[str, str]:
+    def read(self, tenant: Tenant, kind: str, record_id: str) -> Secrets:
         """Return the secrets of a record in clear, by field; {} where there is none. Raises SecretUnreadable."""
-        record = self._credentials.get(key(tenant, kind, record_id))
-        if record is None:
-            return {}
-        return {name: self._open(record, name, sealed) for name, sealed in record["fields"].items()}
+        record = self.credentials.get(key(tenant, kind, record_id))
+        return Secrets() if record is None else self.opened(record)
+
+    def opened(self, record: Item) -> Secrets:
+        """Return the secrets of a record that was read already; raises SecretUnreadable."""
+        fields = record["fields"]
+        clear = {name: self._open(record, name, sealed) for name, sealed in fields.items()}
+        return Secrets(clear, record["version"], {name: sealed["v"] for name, sealed in fields.items()})
+
+    def sealer(self, place: Key, version: int) -> Callable[[Mapping[str, str]], Item]:
+        """Return a function that gives the `fields` and `keys` of a record's next version, for the caller to write.
+
+        The data key is made now: whoever gets a secret that cannot be had twice wants nothing to fail after that.
+        """
+        wrapped, cipher = self._data_key(place["pk"])
+
+        def seal(new: Mapping[str, str]) -> Item:
+            item: Item = {**place, "version": version, "fields": {}, "keys": {}}
+            _add_sealed(item, new, wrapped, cipher)
+            return {"fields": item["fields"], "keys": item["keys"]}
+
+        return seal
 
     def _seal(self, item: Item, new: Mapping[str, str]) -> None:
-        context = {"tenant": item["pk"]}
-        made = self._kms.generate_data_key(KeyId=self._key_id, KeySpec="AES_256", EncryptionContext=context)
-        cipher, number = AESGCM(made["Plaintext"]), str(item["version"])
-        item["keys"] = {**item["keys"], number: made["CiphertextBlob"]}
-        for name, secret in new.items():
-            nonce = os.urandom(NONCE_BYTES)
-            sealed = cipher.encrypt(nonce, secret.encode(), _binding(item, name, item["version"]))
-            item["fields"][name] = {"k": number, "n": nonce, "c": sealed, "v": item["version"]}
+        _add_sealed(item, new, *self._data_key(item["pk"]))
+
+    def _data_key(self, pk: str) -> tuple[bytes, AESGCM]:
+        made = self._kms.generate_data_key(KeyId=self._key_id, KeySpec="AES_256", EncryptionContext={"tenant": pk})
+        return made["CiphertextBlob"], AESGCM(made["Plaintext"])
 
     def _open(self, record: Item, name: str, sealed: Mapping[str, Any]) -> str:
         try:
@@ -91,6 +120,15 @@ class Vault:
         plain = self._kms.decrypt(CiphertextBlob=wrapped, EncryptionContext={"tenant": context})["Plaintext"]
         self._unwrapped[wrapped] = (clock.epoch_s() + KEY_CACHE_S, plain)
         return plain
+
+
+def _add_sealed(item: Item, new: Mapping[str, str], wrapped: bytes, cipher: AESGCM) -> None:
+    number = str(item["version"])
+    item["keys"] = {**item["keys"], number: wrapped}
+    for name, secret in new.items():
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = cipher.encrypt(nonce, secret.encode(), _binding(item, name, item["version"]))
+        item["fields"][name] = {"k": number, "n": nonce, "c": sealed, "v": item["version"]}
 
 
 def _kept(present: Item | None, names: set[str]) -> Item:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from hub.core.errors import BadRequest, Retryable
@@ -21,6 +22,28 @@ LINK_RELATION = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORE
 
 class NeverSent(Retryable):
     """No connection was made, so the request never left: sending it again cannot do it twice."""
+
+
+class Deferred(NeverSent):
+    """The hub held the call back and knows for how long; that was no try, and says nothing new about the provider."""
+
+    status = 503
+
+    def __init__(self, message: str, retry_after_s: float, **details: Any) -> None:
+        super().__init__(message, retry_after_s, **details)
+        self.wait_s = retry_after_s
+
+
+class CircuitOpen(Deferred):
+    """The host failed several times in a row: it is left alone for a while."""
+
+    code = "CIRCUIT_OPEN"
+
+
+class BudgetUsedUp(Deferred):
+    """One more call now would be more than the provider allows."""
+
+    code = "RATE_LIMIT_EXCEEDED"
 
 
 @dataclass(frozen=True)
@@ -46,6 +69,14 @@ class Reply:
     body: bytes
     elapsed_ms: int
     attempts: int = 1
+
+    def may_be_repeated(self, retry_on: frozenset[int]) -> bool:
+        """Say whether the answer asks for another try; `retry_on` are the statuses that do."""
+        return self.status in retry_on
+
+    @property
+    def is_rate_limit(self) -> bool:
+        return self.status == 429
 
     def links(self) -> dict[str, str]:
         """Return the Link header as {relation: URL as written, maybe relative}; the first of a relation counts.
