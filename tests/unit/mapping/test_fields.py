@@ -168,7 +168,7 @@ def test_bad_rule_is_refused_with_index_and_pointer(rule: FieldRule, pointer: st
 
 
 def test_unknown_transform_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(BadRule, match=r"expected one of direct, concat, .*boolean, found 'upper'"):
+    with pytest.raises(BadRule, match=r"expected one of direct, concat, .*lookup, found 'upper'"):
         compile_rules([FieldRule("$.x", "x", "upper")])
 
 

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.mapping.config import BadConfig, Config, Unfit, found, fresh
@@ -51,12 +51,30 @@ def compile_rules(
 ) -> Callable[[Any], dict[str, Any]]:
     """Return a function from a record to its fields; it raises MappingFailed, this raises BadRule.
 
-    `extra` adds transforms to the table by name.
+    `extra` adds transforms to the table by name. Rules that work on pages are for `hub.mapping.pages`.
     """
+    lines = compile_lines(rules, extra)
+    for index, line in enumerate(lines):
+        if line.prepared is not None:
+            raise BadRule(index, "/transform/type", f"{rules[index].transform!r} needs a page of records")
+    return assemble(lines)
+
+
+def compile_lines(rules: Sequence[FieldRule], extra: Mapping[str, Transform] | None = None) -> list[Line]:
+    """Return the rules, checked; raises BadRule."""
     transforms = {**TRANSFORMS, **(extra or {})}
     lines = [_line(index, rule, transforms) for index, rule in enumerate(rules)]
     _refuse_conflicts(lines)
-    return assemble(lines)
+    return _numbered(lines, [transforms[rule.transform].of_page for rule in rules])
+
+
+def _numbered(lines: Sequence[Line], of_page: Sequence[bool]) -> list[Line]:
+    """Give the lines that work on pages their places among the prepared values."""
+    places = iter(range(len(lines)))
+    return [
+        replace(line, prepared=next(places)) if is_prepared else line
+        for line, is_prepared in zip(lines, of_page, strict=True)
+    ]
 
 
 def _line(index: int, rule: FieldRule, transforms: Mapping[str, Transform]) -> Line:
@@ -69,7 +87,7 @@ def _line(index: int, rule: FieldRule, transforms: Mapping[str, Transform]) -> L
         target=target,
         put=setter(rule.target),
         source=source,
-        load=getter(rule.source) if source is None else None,
+        load=getter(rule.source) if source is None or transform.of_page else None,
         convert=None if rule.transform == "direct" and transform is TRANSFORMS["direct"] else convert,
         of_record=transform.of_record,
         default=rule.default,

@@ -29,16 +29,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.mapping.config import Unfit, fresh
+from hub.mapping.expressions import Failed
 from hub.mapping.paths import MISSING, BadPath, PathFailed, Put, Steps
 from hub.mapping.texts import Pattern
 from hub.mapping.transforms import Lookup
 
 SHORT_TARGET = 4
+
+
+def taken(value: Any) -> Any:
+    """Return a prepared value; raises Unfit where preparing it failed."""
+    if isinstance(value, Failed):
+        raise Unfit(value.reason)
+    return value
+
+
 VOCABULARY: dict[str, Any] = {
     "MISSING": MISSING,
     "NUMBERS": (int, float),  # 0 and false are falsy, but they are not empty
     "Unfit": Unfit,
     "PathFailed": PathFailed,
+    "taken": taken,
     "nothing": {}.get,
 }
 
@@ -51,22 +62,24 @@ class Line:
     put: Put
     source: Steps | None
     load: Callable[[Any], Any] | None
-    convert: Callable[[Any], Any] | None
+    convert: Any  # a function of the value or of the record; of a prepared line what prepares it; None copies
     of_record: bool
     default: Any
     skip_if_empty: bool
     on_error: Callable[[Unfit | BadPath], Any]
+    prepared: int | None = None  # where its value is among those that were prepared for the whole page
 
 
-def assemble(lines: Sequence[Line]) -> Callable[[Any], dict[str, Any]]:
-    """Return the function that writes the fields of all lines."""
+def assemble(lines: Sequence[Line]) -> Callable[..., dict[str, Any]]:
+    """Return the function that writes the fields of all lines; with prepared ones it also takes their values."""
     names = Names()
     body = [statement for line in lines for statement in _statements(line, names)]
     start = ["get = record.get if isinstance(record, dict) else nothing", "out = {}"]
-    source = "\n".join(["def map_record(record):", *_indent([*start, *body, "return out"])])
+    arguments = "record" if all(line.prepared is None for line in lines) else "record, prepared"
+    source = "\n".join([f"def map_record({arguments}):", *_indent([*start, *body, "return out"])])
     namespace = VOCABULARY | names.bound
     exec(compile(source, "<mapping>", "exec"), namespace)  # noqa: S102  fixed fragments only, see above
-    function: Callable[[Any], dict[str, Any]] = namespace["map_record"]
+    function: Callable[..., dict[str, Any]] = namespace["map_record"]
     return function
 
 
@@ -93,7 +106,9 @@ def _statements(line: Line, names: Names) -> Iterator[str]:
 
 
 def _load(line: Line, names: Names) -> Iterator[str]:
-    if line.of_record and line.convert:
+    if line.prepared is not None:
+        yield f"x = taken(prepared[{names.bind(line.prepared)}])"
+    elif line.of_record and line.convert:
         yield from _of_record(line.convert, names)
     elif line.source is None:
         yield f"x = {names.bind(line.load)}(record)"
@@ -140,6 +155,9 @@ def _filled(pattern: Pattern, parts: Sequence[str], names: Names, general: str) 
 
 def _convert(line: Line, names: Names) -> Iterator[str]:
     default = _default(line, names)
+    if line.prepared is not None:
+        yield from _when("x is MISSING", default)
+        return
     if line.convert is None or line.of_record:
         yield from _when("x is None or x is MISSING", default)
         return

@@ -1,15 +1,17 @@
 """The transforms of a field mapping: name -> how its config becomes a function. Wrong config is refused on save.
 
-| name     | config (* = required)                                   | example                                  |
-|----------|---------------------------------------------------------|------------------------------------------|
-| direct   | none                                                    | the value as it is                       |
-| concat   | fields* (paths), separator ""                           | ["$.first", "$.last"], " " -> "Ada King" |
-| template | template*: text with {{$.path}} or {{name}}             | "Hi {{$.first}}" -> "Hi Ada"             |
-| split    | separator ",", limit, trim false, index                 | "a,b,c" with limit 2 -> ["a", "b,c"]     |
-| map      | mapping*, default                                       | {"ACTIVE": "active"}: "ACTIVE" -> "active" |
-| date     | inputFormat ISO8601, outputFormat ISO8601, timezone UTC | see `hub.mapping.dates`                  |
-| number   | decimalSeparator ".", thousandsSeparator, integer false | "1,234.50" -> 1234.5                     |
-| boolean  | trueValues, falseValues                                 | "yes" -> true                            |
+| name       | config (* = required)                                   | example                                    |
+|------------|---------------------------------------------------------|--------------------------------------------|
+| direct     | none                                                    | the value as it is                         |
+| concat     | fields* (paths), separator ""                           | ["$.first", "$.last"], " " -> "Ada King"   |
+| template   | template*: text with {{$.path}} or {{name}}             | "Hi {{$.first}}" -> "Hi Ada"               |
+| split      | separator ",", limit, trim false, index                 | "a,b,c" with limit 2 -> ["a", "b,c"]       |
+| map        | mapping*, default                                       | {"ACTIVE": "active"}: "ACTIVE" -> "active" |
+| date       | inputFormat ISO8601, outputFormat ISO8601, timezone UTC | see `hub.mapping.dates`                    |
+| number     | decimalSeparator ".", thousandsSeparator, integer false | "1,234.50" -> 1234.5                       |
+| boolean    | trueValues, falseValues                                 | "yes" -> true                              |
+| expression | expression*: JavaScript over value and record           | value.trim(): " Ada " -> "Ada"             |
+| lookup     | type* (or shardTypeId), field "$", key                  | field "name": "c7" -> "Engines"            |
 
 Every transform also takes onError: "reject" (the record fails), "null", or "default" (the rule's default).
 
@@ -22,6 +24,11 @@ Every transform also takes onError: "reject" (the record fails), "null", or "def
   must be groups: "1,5" is refused. Whole numbers stay exact, others become a double; NaN, Infinity and booleans are
   refused. `integer` refuses 1.5 and turns 3.0 into 3.
 - `boolean`: true/yes/y/on/1 and false/no/n/off/0 in any case, unless lists are given; other values fail.
+- `expression`: `value` is what is at the source, `record` all of it; the source `$` is for deciding about what is
+  missing. A function is called with both: `(value, record) => { ... return ...; }`. See `hub.mapping.expressions`.
+- `lookup`: the value at the source, or what `key` (a path or a template of the record) gives, is the external id of a
+  document of that type; `field` is a path into its content. A document that is not there counts as missing; documents
+  of the same page are there from the next sync on.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,6 +38,8 @@ from typing import Any
 
 from hub.mapping.config import BadConfig, Config, Unfit, as_text, found, fresh
 from hub.mapping.dates import date
+from hub.mapping.expressions import expression
+from hub.mapping.lookups import lookup
 from hub.mapping.numbers import number
 from hub.mapping.paths import MISSING
 from hub.mapping.texts import concat, split, template
@@ -43,10 +52,12 @@ class Transform:
     """`build` makes the function from the config and may raise BadConfig; the function may raise Unfit, give MISSING.
 
     The function gets the value at the source, which is neither missing nor null; with `of_record` the whole record.
+    With `of_page` it is no function but what `hub.mapping.pages` does for all records of a page at once.
     """
 
-    build: Callable[[Config], Convert]
+    build: Callable[[Config], Any]
     of_record: bool = False
+    of_page: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,5 +136,7 @@ TRANSFORMS: Mapping[str, Transform] = MappingProxyType(
         "date": Transform(date),
         "number": Transform(number),
         "boolean": Transform(boolean),
+        "expression": Transform(expression, of_page=True),
+        "lookup": Transform(lookup, of_page=True),
     }
 )
