@@ -15,6 +15,8 @@ from local.resources import Clients
 from local.stack import LOOPBACK, TEMPLATE, Stack, StackError, build, running
 
 _CANNOT_START = 2
+# Whoever tries things out does not wait a minute between two syncs.
+_PARAMETERS = {"SyncIntervalSeconds": "1"}
 
 
 def main() -> int:
@@ -100,6 +102,7 @@ def _run(arguments: argparse.Namespace) -> int:
         faults=arguments.faults,
         faults_seed=arguments.faults_seed,
         allow_private=allowed,
+        parameters=_PARAMETERS,
     )
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

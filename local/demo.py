@@ -100,6 +100,9 @@ class _Story:
 
     def _call(self, method: str, path: str, body: Json | None = None) -> Json:
         reply = self._hub.request(method, path, json=body)
+        while reply.status_code == 429:
+            time.sleep(float(reply.headers["retry-after"]))
+            reply = self._hub.request(method, path, json=body)
         if reply.is_error:
             raise StackError(f"{method} {path} answered {reply.status_code}: {reply.text}")
         answer: Json = reply.json()

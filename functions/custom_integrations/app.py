@@ -8,7 +8,7 @@ from hub.core.caller import admins, members
 from hub.core.listing import page_of
 from hub.core.queues import Hint, send
 from hub.core.tables import ConditionFailed
-from hub.integrations import custom
+from hub.integrations import custom, versions
 
 if TYPE_CHECKING:
     from hub.outbound.guard import Guard
@@ -36,6 +36,31 @@ def create(request: Request) -> Answer:
 
     made = define.create(request.change, request.vault, _guard(request), request.json_object())
     return _commit(request, created(custom.view(made)), made.integration["name"])
+
+
+@api.route(
+    "POST",
+    "/api/v1/custom-integrations/import",
+    access=WRITE,
+    rate="integration",
+    status=201,
+    body="hub.integrations.importing.models:ImportRequest",
+    answer="hub.integrations.importing.models:ImportResult",
+)
+def import_integration(request: Request) -> Answer:
+    """Import an OpenAPI document, cURL commands or a HAR log as a custom integration; `dryRun` stores nothing."""
+    from hub.integrations import define
+    from hub.integrations.importing.models import ImportRequest
+    from hub.integrations.importing.read import read
+
+    wanted = request.parsed(ImportRequest)
+    found, guard = read(wanted), _guard(request)
+    if wanted.dryRun:
+        define.checked(found.definition, guard)
+        return ok({"definition": found.shown(), "warnings": found.warnings})
+    made = define.create(request.change, request.vault, guard, found.definition, found.awaited)
+    answer = created({"integration": custom.view(made), "warnings": found.warnings})
+    return _commit(request, answer, made.integration["name"])
 
 
 @api.route(
@@ -111,10 +136,60 @@ def sync(request: Request) -> Answer:
     from hub.sync.models import SyncRequest
 
     wanted = request.parsed(SyncRequest)
-    job = start.start(request.change, _found(request), wanted.endpointId, {**wanted.body, **wanted.params})
-    answer = request.change.commit(accepted(views.job(job)))
+    job = start.start(request.change, _found(request), wanted, request.resources.settings.sync_interval_s)
+    try:
+        answer = request.change.commit(accepted(views.job(job)))
+    except ConditionFailed as failure:
+        raise start.refusal(failure) from None
     send(request.resources.sqs, request.resources.settings.sync_queue_url, Hint(request.caller.tenant, job["sk"]))
     return answer
+
+
+@api.route(
+    "POST",
+    "/api/v1/custom-integrations/{id}/publish",
+    access=WRITE,
+    rate="integration",
+    body="hub.integrations.models:PublishRequest",
+    answer="hub.integrations.models:Publication",
+)
+def publish(request: Request) -> Answer:
+    """Publish a version, by default the draft: syncs run it from now on. An older one is a rollback."""
+    from hub.integrations import publish  # the connector engine
+    from hub.integrations.models import PublishRequest
+
+    current = _found(request)
+    request.must_match(current.connector["version"])
+    published = publish.publish(request.change, current, request.parsed(PublishRequest))
+    return _commit(request, ok(published), current.integration["name"])
+
+
+@api.route(
+    "GET",
+    "/api/v1/custom-integrations/{id}/versions",
+    access=READ,
+    rate="integration",
+    answer="hub.integrations.models:VersionPage",
+    query={"limit": "How many, 1 to 100", "cursor": "Where to go on"},
+)
+def list_versions(request: Request) -> Answer:
+    """List the versions of a custom integration, newest first."""
+    found, page = _found(request), request.page()
+    items, has_more = versions.newest(request.resources.tables.config, found, page.limit, page.after)
+    return ok(request.uncounted("items", items, lambda item: versions.summary(found, item), has_more))
+
+
+@api.route(
+    "GET",
+    "/api/v1/custom-integrations/{id}/versions/{version}",
+    access=READ,
+    rate="integration",
+    answer="hub.integrations.models:VersionDefinition",
+)
+def get_version(request: Request) -> Answer:
+    """Get a version with its definition; its secrets show as handles."""
+    found, version = _found(request), versions.number_in(request.path["version"])
+    return ok(versions.view(found, versions.get(request.resources.tables.config, found, version)))
 
 
 def _found(request: Request) -> custom.CustomIntegration:

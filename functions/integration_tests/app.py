@@ -51,7 +51,8 @@ def client(request: Request) -> Sender:
 
 def _tested(request: Request, endpoint_id: str | None, test: Test) -> Answer:
     found = custom.get(request.resources.tables.config, request.caller.tenant, request.path["id"])
-    result = test(Tester(_vault(), client(request)), found, request.parsed(EndpointTestConfig))
+    tester = Tester(_vault(), client(request), request.resources.tables)
+    result = test(tester, found, request.parsed(EndpointTestConfig))
     testing.record(request.change, found, endpoint_id, result)
     try:
         return request.change.commit(ok(result))

@@ -38,7 +38,12 @@ if TYPE_CHECKING:
     from tests.api.tested import Provider
 
 ROOT = Path(__file__).parents[2]
-PARAMETERS = {"JwtIssuer": "https://id.test", "JwksUrl": "https://id.test/keys", "SyncLeaseSeconds": "120"}
+PARAMETERS = {
+    "JwtIssuer": "https://id.test",
+    "JwksUrl": "https://id.test/keys",
+    "SyncLeaseSeconds": "120",
+    "SyncIntervalSeconds": "0",
+}
 _COUNTER = itertools.count(1)
 
 

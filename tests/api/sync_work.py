@@ -95,9 +95,9 @@ class Sync:
         assert reply.status == 202, reply.body
         return str(reply.body["id"])
 
-    def work(self, job_id: str, remaining_ms: Callable[[], int] = lambda: PLENTY_MS) -> None:
-        """Let a worker take one hint."""
-        worker = Worker(resources(), vault(), self.provider, remaining_ms)
+    def work(self, job_id: str, remaining_ms: Callable[[], int] = lambda: PLENTY_MS, most_ahead: int = 0) -> None:
+        """Let a worker take one hint; it fetches a page when the one before is stored, unless told otherwise."""
+        worker = Worker(resources(), vault(), self.provider, remaining_ms, most_ahead)
         with self.hub.cloud.running("SyncWorker"):
             worker.run(Hint(Tenant(self.hub.tenant), job_id))
 
@@ -153,7 +153,7 @@ def recorded() -> Iterator[Record]:
     clients = (made.dynamodb, made.sqs, made.events, made.kms)
 
     def note(params: Mapping[str, Any], model: Any, **_: Any) -> None:
-        found.append(Asked(model.name, params))
+        found.append(Asked(model.name, dict(params)))
 
     for client in clients:
         client.meta.events.register("provide-client-params", note)

@@ -33,9 +33,11 @@ TABLE: dict[str, dict[str, int]] = {
         "TransactWriteItems": 1,
     },
     "GET custom integration": {"UpdateItem": 1, "BatchGetItem": 1},
+    "PATCH custom integration": {"UpdateItem": 1, "BatchGetItem": 1, "GetItem": 1, "TransactWriteItems": 1},
+    "POST publish": {"UpdateItem": 1, "BatchGetItem": 1, "TransactWriteItems": 1},
     "POST sync": {"UpdateItem": 1, "BatchGetItem": 1, "GetItem": 1, "TransactWriteItems": 1, "SendMessage": 1},
     "Sync: claim a job": {"GetItem": 1, "UpdateItem": 1},
-    "Sync: begin a run": {"PutEvents": 1, "BatchGetItem": 1, "GetItem": 1, "Decrypt": 1},
+    "Sync: begin a run": {"PutEvents": 1, "BatchGetItem": 2, "GetItem": 3, "Decrypt": 1},
     "Sync: page of 100 new records": {"BatchGetItem": 1, "BatchWriteItem": 4, "TransactWriteItems": 1},
     "Sync: page of 100 unchanged records": {"BatchGetItem": 1, "TransactWriteItems": 1},
     "Sync: end a job, beside its last page": {"PutEvents": 1},
@@ -85,6 +87,8 @@ def measured(hub: Hub) -> dict[str, Counts]:
         "PUT document": put,
         "POST custom integration with a secret": create,
         "GET custom integration": of(lambda: hub.get(f"{PATH}/{made[0].body['id']}")),
+        "PATCH custom integration": of(lambda: hub.call("PATCH", f"{PATH}/{made[0].body['id']}", {"color": "red"})),
+        "POST publish": of(lambda: hub.post(f"{PATH}/{made[0].body['id']}/publish")),
         **of_a_sync(hub),
     }
 

@@ -41,7 +41,7 @@ DROPPED: list[tuple[Json, Json, list[str], list[str]]] = [
     (API_KEY, ELSEWHERE, ["/auth/keyValue"], []),
     ({"type": "basic", "username": "u", "password": "p"}, ELSEWHERE, ["/auth/password"], []),
     (HEADERS, ELSEWHERE, ["/auth/headers/X-One", "/auth/headers/X-Two"], []),
-    (FULL_OAUTH2, ELSEWHERE, ["/auth/accessToken"], ["/auth/clientSecret", "/auth/refreshToken"]),
+    (FULL_OAUTH2, ELSEWHERE, ["/auth/accessToken", "/auth/clientSecret", "/auth/refreshToken"], []),
     (FULL_OAUTH2, OTHER_TOKEN_URL, ["/auth/clientSecret", "/auth/refreshToken"], ["/auth/accessToken"]),
 ]
 

@@ -13,7 +13,7 @@ from hub.core.tables import key
 from hub.sync import jobs
 from hub.sync.models import SyncJob
 from tests.api.conftest import Hub, StoppedClock, just_before
-from tests.api.sync_work import LEASE_S, Json, Provider, Sync, contacts, counted, recorded, status
+from tests.api.sync_work import LEASE_S, Json, Provider, Sync, connector, contacts, counted, recorded, status
 
 PATH = "/api/v1/custom-integrations"
 
@@ -169,18 +169,14 @@ def test_wait_that_the_provider_asks_for_is_kept(
 
 
 CHANGES: list[tuple[str, Json | None, str]] = [
-    ("changed", {"color": "red"}, "was changed while the job ran"),
-    ("secret dropped", {"baseUrl": "https://evil.example.net"}, "Secrets are missing"),
+    ("secret dropped", {"baseUrl": "https://evil.example.net"}, "sends secrets elsewhere than they were entered for"),
     ("switched off", {"status": "inactive"}, "is inactive"),
     ("deleted", None, "No integration has this id"),
 ]
 
 
 @pytest.mark.parametrize(("_name", "change", "reason"), CHANGES, ids=[row[0] for row in CHANGES])
-def test_job_whose_connector_was_changed_fails_and_says_so(
-    sync: Sync, _name: str, change: Json | None, reason: str
-) -> None:
-    """A position of the old definition may mean something else in the new one."""
+def test_job_that_may_not_go_on_fails_and_says_why(sync: Sync, _name: str, change: Json | None, reason: str) -> None:
     integration_id = sync.connect(status="active")
     job_id = sync.start(integration_id)
     sync.work(job_id, lambda: 1000)
@@ -191,6 +187,20 @@ def test_job_whose_connector_was_changed_fails_and_says_so(
     job = sync.job(job_id)
     assert (job["status"], job["counters"], len(sync.provider.calls)) == ("FAILED", counted(read=10, created=10), 1)
     assert reason in job["errorLog"][0]["reason"]
+
+
+def test_job_goes_on_with_the_version_it_began_with_when_the_connector_is_changed(sync: Sync) -> None:
+    """A position of the old definition may mean something else in the new one."""
+    integration_id = sync.connect()
+    job_id = sync.start(integration_id)
+    sync.work(job_id, lambda: 1000)
+    sync.hub.call("PATCH", f"{PATH}/{integration_id}", {"endpoints": [{**connector()["endpoints"][0], "path": "/new"}]})
+
+    sync.work(job_id)
+
+    job = sync.job(job_id)
+    assert (job["status"], job["counters"], job["connectorVersion"]) == ("COMPLETED", counted(read=25, created=25), 1)
+    assert {call.url for call in sync.provider.calls} == {"https://crm.example.com/contacts"}
 
 
 def test_job_is_handed_on_before_the_time_is_up_and_resumed_at_the_next_page(sync: Sync) -> None:

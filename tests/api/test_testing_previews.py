@@ -101,7 +101,8 @@ def test_no_call_may_outlast_the_test(hub: Hub, provider: Provider) -> None:
 def within(hub: Hub, provider: Provider, clock: StoppedClock) -> Json:
     """Return the result of an endpoint's test in which time passes by this clock."""
     found = custom.get(resources().tables.config, Tenant(hub.tenant), create(hub))
-    tester = testing.Tester(vault(), provider, now=lambda: clock.epoch_s)
+    tables = resources().tables
+    tester = testing.Tester(vault(), provider, tables, now=lambda: clock.epoch_s)
     return tester.test_endpoint(found, "list", testing_models.EndpointTestConfig())
 
 

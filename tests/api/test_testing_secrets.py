@@ -144,6 +144,6 @@ def test_missing_secret_is_refused_before_anything_is_sent(hub: Hub, provider: P
     for path in ("test", "test/list"):
         refused = hub.post(f"{PATH}/{made}/{path}")
         assert (refused.status, refused.code) == (400, "VALIDATION_ERROR")
-        assert refused.body["error"]["message"] == "Secrets are missing since the address was changed."
+        assert refused.body["error"]["message"] == "Secrets are missing; enter them before the first call."
         assert refused.body["error"]["details"]["problems"][0]["pointer"] == "/auth/token"
     assert provider.calls == []

@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
     A worker that died is replaced after seconds, not minutes, and tests may poll as often as they like.
     """
-    parameters = {"SyncLeaseSeconds": str(LEASE_S), "RateLimits": "integration=100000"}
+    parameters = {"SyncLeaseSeconds": str(LEASE_S), "SyncIntervalSeconds": "0", "RateLimits": "integration=100000"}
     folder = tmp_path_factory.mktemp("hub")
     with Stack(TEMPLATE, folder, parameters=parameters, schedules=False, log=WholeLog()) as running:
         yield running

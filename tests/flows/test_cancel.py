@@ -37,7 +37,7 @@ def test_cancelled_sync_stops_after_the_page_under_way_and_keeps_its_documents(
     assert (pages - answer["page"] in (0, 1), pages < COMPANIES / 50, job["stopReason"]) == (True, True, "cancelled")
     assert job["counters"] == counted(read=50 * pages, created=50 * pages)
     assert len(hub.documents()) == 50 * pages
-    assert len(provider.requests) == pages
+    assert pages <= len(provider.requests) <= pages + 1  # the next page may be under way already
 
 
 def test_new_sync_can_start_as_soon_as_the_cancelled_one_has_stopped(hub: HubClient, provider: RunningSandbox) -> None:

@@ -52,12 +52,11 @@ class Secrets:
     """One secret for every field that can hold one, and the connectors that hold them."""
 
     def __init__(self) -> None:
-        names = "key query token password first second client access fresh webhook replaced".split()
+        names = "key query token password first second client access fresh stale webhook replaced".split()
         self.by_name = {name: canary(name) for name in names}
 
-    def auths(self) -> dict[str, Json]:
+    def auths(self, login: str = "https://login.provider.example") -> dict[str, Json]:
         found = self.by_name
-        token_url = "https://login.provider.example/token"
         return {
             "key": {"type": "api_key", "keyName": "X-Key", "keyLocation": "header", "keyValue": found["key"]},
             "query": {"type": "api_key", "keyName": "k", "keyLocation": "query", "keyValue": found["query"]},
@@ -67,7 +66,7 @@ class Secrets:
             "oauth2": {
                 "type": "oauth2",
                 "grantType": "refresh_token",
-                "tokenUrl": token_url,
+                "tokenUrl": f"{login}/token",
                 "clientId": "client-id",
                 "clientSecret": found["client"],
                 "accessToken": found["access"],
@@ -199,6 +198,16 @@ def use_everything(hub: HubClient, definition: Json) -> list[Json]:
     return [hub.job(job_id) for job_id in jobs]
 
 
+def without_token(hub: HubClient, definition: Json) -> None:
+    """Sync and test a connector whose token server refuses, in the words that it was asked with."""
+    definition = {**definition, "auth": {name: value for name, value in definition["auth"].items() if value}}
+    integration_id = hub.create(definition)
+    job = hub.ended(hub.start(integration_id))
+    hub.call("GET", f"{JOBS}/{job['id']}/logs")
+    tests = [hub.call("POST", f"{INTEGRATIONS}/{integration_id}/test{path}", {}) for path in ("", "/list")]
+    assert (job["status"], [test["success"] for test in tests]) == ("FAILED", [False, False])
+
+
 def refused_requests(hub: HubClient, planted: Secrets) -> None:
     """Send secrets in bodies that are refused: no answer may repeat them."""
     auth = planted.auths()["bearer"]
@@ -226,11 +235,14 @@ def test_no_secret_is_found_in_anything_that_the_hub_answers_prints_or_keeps(
 ) -> None:
     planted = Secrets()
     jobs: dict[str, list[Json]] = {}
-    for name, auth in planted.auths().items():
+    for name, auth in planted.auths(echoing.url).items():
         webhook = {"webhookSecret": planted.by_name["webhook"]}
         good = connector(provider.url, endpoint(page_size=200), name=f"good-{name}", webhookConfig=webhook)
         bad = connector(echoing.url, *(echo_endpoint(each, AMOUNT) for each in ECHOES), name=f"bad-{name}")
         jobs[name] = use_everything(hub, {**good, "auth": auth}) + use_everything(hub, {**bad, "auth": auth})
+    no_token = {**planted.auths(echoing.url)["oauth2"], "tokenUrl": f"{echoing.url}/refused"}
+    no_token |= {"accessToken": None, "refreshToken": planted.by_name["stale"]}
+    without_token(hub, {**connector(provider.url, name="refused"), "auth": no_token})
     changed = hub.create({**connector(provider.url, name="changed"), "auth": planted.auths()["bearer"]})
     hub.call("PATCH", f"{INTEGRATIONS}/{changed}", {"auth": {"token": planted.by_name["replaced"]}})
     refused_requests(hub, planted)
@@ -238,7 +250,7 @@ def test_no_secret_is_found_in_anything_that_the_hub_answers_prints_or_keeps(
     events = messages(stack, published)
     texts = {**everything_kept(stack), "answers": "\n".join(told), "events": "\n".join(events)}
 
-    assert leaks(texts, planted.by_name) == []
+    assert leaks(texts, planted.by_name | echoing.granted) == []
     # The controls: every secret went to its provider and back, and there was something to search.
     to_sandbox = json.dumps([[each["query"], each["headers"]] for each in provider.requests])
     to_echo = "\n".join(echoing.received)
@@ -247,6 +259,11 @@ def test_no_secret_is_found_in_anything_that_the_hub_answers_prints_or_keeps(
         assert all(text in to_echo or quote_plus(text) in to_echo for text in texts_sent), name
         ended = {job["endpointId"]: job["status"] for job in jobs[name]}
         assert (ended["list"], ended["401-plain"], ended["200-cursor"]) == ("COMPLETED", "FAILED", "FAILED")
+    fetched = [token for name, token in echoing.granted.items() if name.startswith("access_token")]
+    assert fetched
+    assert all(f"Bearer {token}" in to_echo for token in fetched)
+    assert planted.by_name["stale"] in to_echo or quote_plus(planted.by_name["stale"]) in to_echo
+    assert "invalid_grant refresh_token ****" in texts["answers"]
     assert "****" in texts["answers"]
     assert "sync.failed" in texts["events"]
     for place in ("table integration-hub-CredentialsTable", "log", "printed", "answers", "file aws/snapshot.json"):

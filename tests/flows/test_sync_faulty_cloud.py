@@ -33,7 +33,7 @@ ENDS_WITHIN_S = 90
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    parameters = {"SyncLeaseSeconds": str(LEASE_S), "RateLimits": "integration=100000"}
+    parameters = {"SyncLeaseSeconds": str(LEASE_S), "SyncIntervalSeconds": "0", "RateLimits": "integration=100000"}
     folder = tmp_path_factory.mktemp("faulty")
     with Stack(TEMPLATE, folder, parameters=parameters, schedules=False, faults=FAULTS, faults_seed=20261121) as stack:
         yield stack

@@ -6,6 +6,7 @@ from typing import Any
 
 from hub.core.caller import Tenant
 from hub.core.tables import partition
+from hub.integrations.custom import TOKENS_KIND
 from local.intrinsics import Json
 from tests.rules.reading import functions, listed, named, resources
 
@@ -13,6 +14,7 @@ from tests.rules.reading import functions, listed, named, resources
 SAM_POLICIES = {"SQSSendMessagePolicy", "EventBridgePutEventsPolicy", "S3ReadPolicy", "S3WritePolicy"}
 DECRYPTS = {"SyncWorker", "IntegrationTests"}
 REWRITES = {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQLUpdate"}
+TOKEN_PARTITIONS = f"*#{TOKENS_KIND}"
 AUDIT_PARTITION = partition(Tenant("acme"), "audit")
 
 
@@ -84,6 +86,34 @@ def decryption(template: Json) -> list[str]:
     return found
 
 
+def written_secrets(template: Json) -> list[str]:
+    """Who can read secrets writes no more of them than the tokens that it fetches."""
+    own = resources(template, "AWS::IAM::ManagedPolicy")
+    writing = {
+        name
+        for name, policy in own.items()
+        for statement in listed(policy["PolicyDocument"]["Statement"])
+        if _writes_secrets(statement) and not _is_for_tokens(statement)
+    }
+    return [
+        f"{function.name} reads secrets and may write them"
+        for function in functions(template)
+        if function.name in DECRYPTS and writing & {named(policy) for policy in function.policies}
+    ]
+
+
+def _writes_secrets(statement: Json) -> bool:
+    tables = {named(resource) for resource in listed(statement.get("Resource"))}
+    return "CredentialsTable" in tables and any(
+        _allows(statement, action) for action in REWRITES | {"dynamodb:PutItem"}
+    )
+
+
+def _is_for_tokens(statement: Json) -> bool:
+    keys = (statement.get("Condition") or {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
+    return listed(keys) == [TOKEN_PARTITIONS]
+
+
 def _allows(statement: Json, action: str) -> bool:
     return statement["Effect"] == "Allow" and any(
         fnmatchcase(action.lower(), str(pattern).lower()) for pattern in listed(statement.get("Action"))
@@ -113,4 +143,4 @@ def _covers_audit(statement: Json) -> bool:
     return any(fnmatchcase(AUDIT_PARTITION, pattern) for pattern in listed(keys))
 
 
-RULES = (no_wildcards, no_scan, named_policies, roles, decryption, audit_trail)
+RULES = (no_wildcards, no_scan, named_policies, roles, decryption, written_secrets, audit_trail)

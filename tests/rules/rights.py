@@ -5,12 +5,13 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from local.intrinsics import Json
 from tests.rules.reading import functions, listed, named, read, resources
 
-Right = tuple[str, str]
 # The actions and the parameter that names the resource, of the SAM policies in use.
 SAM_ACTIONS = {
     "SQSSendMessagePolicy": ({"sqs:SendMessage"}, "QueueName"),
@@ -23,6 +24,16 @@ TRANSACTION_ACTIONS = {
     "ConditionCheck": "ConditionCheckItem",
 }
 _SUB = re.compile(r"\$\{(\w+)\.Arn\}(/index/.+)?")
+LEADING_KEYS = "ForAllValues:StringLike"
+
+
+@dataclass(frozen=True)
+class Right:
+    """One action on one resource, such as "DocumentsTable/index/due"; `keys` is a pattern of partition keys."""
+
+    action: str
+    place: str
+    keys: str = "*"
 
 
 class RightMissing(BaseException):
@@ -30,7 +41,7 @@ class RightMissing(BaseException):
 
 
 def rights_of(template: Json, function: str) -> frozenset[Right]:
-    """Return what a function may do, as pairs such as ("dynamodb:Query", "ActivityTable/index/due")."""
+    """Return what a function may do."""
     held = next(each.policies for each in functions(template) if each.name == function)
     return frozenset(right for policy in held for right in _rights(template, policy))
 
@@ -45,14 +56,24 @@ def _rights(template: Json, policy: Any) -> Iterator[Right]:
             yield from _granted(parameters)
         else:
             actions, parameter = SAM_ACTIONS[name]
-            yield from ((action, named(parameters[parameter])) for action in actions)
+            yield from (Right(action, named(parameters[parameter])) for action in actions)
 
 
 def _granted(statements: Any) -> Iterator[Right]:
     for statement in listed(statements):
         if statement["Effect"] == "Allow":
+            keys = _keys(statement.get("Condition"))
             for resource in listed(statement["Resource"]):
-                yield from ((action, _target(resource)) for action in listed(statement["Action"]))
+                yield from (Right(action, _target(resource), keys) for action in listed(statement["Action"]))
+
+
+def _keys(condition: Json | None) -> str:
+    """Return the partition keys that a statement is for; the guard knows of no other condition."""
+    if condition is None:
+        return "*"
+    assert condition.keys() == {LEADING_KEYS}, condition
+    (keys,) = listed(condition[LEADING_KEYS]["dynamodb:LeadingKeys"])
+    return str(keys)
 
 
 def _target(resource: Json) -> str:
@@ -63,24 +84,29 @@ def _target(resource: Json) -> str:
 
 
 def needed(operation: str, service: str, request: Mapping[str, Any]) -> Iterator[Right]:
-    """Yield the rights that one call needs; the resources by their names in the cloud."""
+    """Yield the rights that one call needs; the resources by their names in the cloud, `keys` the key it is about."""
     if operation == "TransactWriteItems":
         for item in request["TransactItems"]:
             verb, parts = next(iter(item.items()))
-            yield f"dynamodb:{TRANSACTION_ACTIONS[verb]}", parts["TableName"]
+            yield Right(f"dynamodb:{TRANSACTION_ACTIONS[verb]}", parts["TableName"], _key(parts))
     elif operation in ("BatchGetItem", "BatchWriteItem"):
-        yield from ((f"dynamodb:{operation}", table) for table in request["RequestItems"])
+        yield from (Right(f"dynamodb:{operation}", table) for table in request["RequestItems"])
     elif service == "dynamodb":
         index = f"/index/{request['IndexName']}" if "IndexName" in request else ""
-        yield f"dynamodb:{operation}", request["TableName"] + index
+        yield Right(f"dynamodb:{operation}", request["TableName"] + index, _key(request))
     elif service == "events":
-        yield from ((f"events:{operation}", entry["EventBusName"]) for entry in request["Entries"])
+        yield from (Right(f"events:{operation}", entry["EventBusName"]) for entry in request["Entries"])
     elif service == "sqs":
-        yield f"sqs:{operation}", request["QueueUrl"].rpartition("/")[2]
+        yield Right(f"sqs:{operation}", request["QueueUrl"].rpartition("/")[2])
     elif operation != "Decrypt":
-        yield f"{service}:{operation}", request["KeyId"]
+        yield Right(f"{service}:{operation}", request["KeyId"])
     else:
-        yield "kms:Decrypt", "HubKey"
+        yield Right("kms:Decrypt", "HubKey")
+
+
+def _key(request: Mapping[str, Any]) -> str:
+    key: Any = (request.get("Key") or request.get("Item") or {}).get("pk", {})
+    return str(key.get("S", "*") if isinstance(key, dict) else key)
 
 
 class Guard:
@@ -100,9 +126,10 @@ class Guard:
         if self.function is None:
             return
         held = rights_of(self._template, self.function)
-        for action, where in needed(model.name, model.service_model.service_name, params):
-            name, _, rest = where.partition("/index/")
+        for right in needed(model.name, model.service_model.service_name, params):
+            name, _, rest = right.place.partition("/index/")
             logical_id = self._names.get(name, name)
             places = {f"{logical_id}/index/{rest}", f"{logical_id}/index/*"} if rest else {logical_id}
-            if not {(action, place) for place in places} & held:
-                raise RightMissing(f"{self.function} has no right to {action} on {logical_id}")
+            fitting = [each for each in held if each.action == right.action and each.place in places]
+            if not any(fnmatchcase(right.keys, each.keys) for each in fitting):
+                raise RightMissing(f"{self.function} has no right to {right.action} on {logical_id}")

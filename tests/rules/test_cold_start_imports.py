@@ -9,17 +9,19 @@ import pytest
 from tests.rules.reading import ROOT, groups
 
 # Models, other systems' servers, paths, tokens and ciphers: some calls need them, a start does not.
-HEAVY = {"pydantic", "pydantic_core", "httpx", "httpcore", "jsonpath", "jsonpath_ng", "jwt", "cryptography"}
+HEAVY = {"pydantic", "pydantic_core", "httpx", "httpcore", "jsonpath", "jsonpath_ng", "jwt", "cryptography", "graphql"}
+# Only a definition with expressions starts an engine, and that is a process of its own.
+HEAVY |= {"quickjs", "_quickjs"}
 # For each function the packages that its start must not load.
 LEFT_OUT = {
     "authorizer": HEAVY,
     "custom_integrations": HEAVY,
     "documents": HEAVY,
     "insights": HEAVY,
-    "integration_tests": {"jwt"},
+    "integration_tests": {"jwt", "graphql", "quickjs", "_quickjs"},
     "sweeper": HEAVY,
     "sync": HEAVY,
-    "sync_worker": {"jwt"},
+    "sync_worker": {"jwt", "graphql", "quickjs", "_quickjs"},
 }
 PROBE = "import app, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 

@@ -8,7 +8,13 @@ import pytest
 from tests.rules.reading import functions, read
 from tests.rules.rights import Guard, RightMissing, rights_of
 
-NAMES = {"hub-documents": "DocumentsTable", "hub-activity": "ActivityTable", "hub-sync": "SyncQueue", "key-1": "HubKey"}
+NAMES = {
+    "hub-documents": "DocumentsTable",
+    "hub-activity": "ActivityTable",
+    "hub-credentials": "CredentialsTable",
+    "hub-sync": "SyncQueue",
+    "key-1": "HubKey",
+}
 
 DELETE = {"Delete": {"TableName": "hub-activity"}}
 
@@ -45,6 +51,15 @@ def test_guard_refuses_what_the_template_does_not_grant() -> None:
         call("Documents", "dynamodb", "TransactWriteItems", TransactItems=[DELETE])
     with pytest.raises(RightMissing, match="kms:Decrypt on HubKey"):
         call("CustomIntegrations", "kms", "Decrypt", CiphertextBlob=b"")
+
+
+def test_guard_lets_a_worker_write_tokens_and_no_other_secret() -> None:
+    def update(partition: str) -> None:
+        call("SyncWorker", "dynamodb", "UpdateItem", TableName="hub-credentials", Key={"pk": {"S": partition}})
+
+    update("acme#token")
+    with pytest.raises(RightMissing, match="SyncWorker has no right to dynamodb:UpdateItem on CredentialsTable"):
+        update("acme#connector")
 
 
 def test_guard_stands_aside_when_no_function_runs() -> None:

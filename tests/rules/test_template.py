@@ -137,6 +137,11 @@ BREAKAGES: dict[str, tuple[Breakage, str]] = {
         lambda t: add_statement(t, "StoreSecrets", "kms:Decrypt", {"Fn::GetAtt": "HubKey.Arn"}),
         "stores secrets and may decrypt",
     ),
+    "a reader that stores": (lambda t: add_policy(t, "SyncWorker", {"Ref": "StoreSecrets"}), "may write them"),
+    "a reader that writes more than tokens": (
+        lambda t: properties(t, "RenewTokens")["PolicyDocument"]["Statement"][0].pop("Condition"),
+        "IntegrationTests reads secrets and may write them",
+    ),
     "an audit trail that can change": (
         lambda t: properties(t, "WriteActivity")["PolicyDocument"]["Statement"].pop(),
         "dynamodb:UpdateItem on audit entries",

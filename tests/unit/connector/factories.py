@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from hub.connector.definition import parse_definition
-from hub.connector.plan import PageRun, compile_endpoint
+from hub.connector.plan import Means, PageRun, compile_endpoint
 from hub.connector.secrets import extract_secrets
+from hub.connector.variables import Variables
 from hub.core.errors import BadDefinition
 from hub.outbound.calls import Call, Reply, full_url
 
@@ -104,11 +105,16 @@ def run(
     settings: Json | None = None,
     state: Json | None = None,
     endpoint_id: str = "list",
+    **means: Any,
 ) -> PageRun:
-    """Bind an endpoint as a worker does: secrets leave the definition first, and come back from the vault."""
+    """Bind an endpoint as a worker does: secrets leave the definition first, and come back from the vault.
+
+    `means` are what else a run needs, as `Means` names it.
+    """
     stored, secrets = extract_secrets(raw)
     plan = compile_endpoint(parse_definition(stored), endpoint_id)
-    return plan.bind(params=params or {}, settings=settings or {}, state=state or {}, secrets=secrets, client=provider)
+    variables = Variables(params or {}, settings or {}, state or {})
+    return plan.bind(variables, Means(provider, secrets, **means))
 
 
 def sent(raw: Json, params: Json | None = None, **bound: Any) -> Asked:

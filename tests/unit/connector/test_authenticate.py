@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from hub.connector.definition import parse_definition
-from hub.connector.plan import compile_endpoint
+from hub.connector.plan import Means, compile_endpoint
+from hub.connector.variables import Variables
 from hub.core.errors import BadDefinition, HubError, Refused
 from tests.unit.connector.factories import Json, Provider, definition, endpoint, mapping, reply, run, sent
 
@@ -23,6 +24,8 @@ HEADERS: list[tuple[Json, Json]] = [
     ({"type": "none"}, {}),
     (api_key("header"), {"x-key": SECRET}),
     ({"type": "bearer", "token": SECRET}, {"authorization": f"Bearer {SECRET}"}),
+    ({"type": "bearer", "token": SECRET, "tokenPrefix": "Token"}, {"authorization": f"Token {SECRET}"}),
+    ({"type": "bearer", "token": SECRET, "tokenPrefix": ""}, {"authorization": SECRET}),
     (
         {"type": "basic", "username": "ada", "password": SECRET},
         {"authorization": "Basic " + base64.b64encode(f"ada:{SECRET}".encode()).decode()},
@@ -99,7 +102,7 @@ def test_plain_secret_of_a_definition_is_never_used() -> None:
     plan = compile_endpoint(parse_definition(definition(auth={"type": "bearer", "token": SECRET})), "list")
 
     with pytest.raises(BadDefinition):
-        plan.bind(params={}, settings={}, state={}, secrets={}, client=Provider(lambda _: {}))
+        plan.bind(Variables(), Means(Provider(lambda _: {})))
 
 
 AUTHS = [auth for auth, _ in HEADERS if SECRET in str(auth.values())] + [api_key("query")]

@@ -53,7 +53,8 @@ def shop(total: int) -> Answer:
         more = end < total
         url = f"/v1/items?start={end}&limit={limit}" if more else None
         items = [{"id": number} for number in range(start, end)]
-        page = {"items": items, "next": f"c{end}" if more else None, "link": url, "more": more, "total": total}
+        ends = {"next": f"c{end}" if more else None, "link": url, "more": more, "done": not more}
+        page = {"items": items, **ends, "total": total}
         header: dict[str, Any] = {"link": f'<{url}>; rel="next", </v1/items>; rel="first"'} if url else {}
         return reply(page, **header)
 
@@ -116,6 +117,13 @@ ENDS: list[tuple[str, Json, int, str, int]] = [
     ("offset", {"type": "count_less_than_limit"}, 15, "short_page", 2),
     ("offset", {"type": "count_less_than_limit"}, 20, "empty_page", 3),
     ("offset", {"type": "has_more_field", "field": "$.more"}, 20, "has_more_false", 2),
+    ("offset", {"type": "done_field", "field": "$.done"}, 20, "done_true", 2),
+    ("page", {"type": "done_field", "field": "$.missing"}, 20, "empty_page", 3),
+    ("offset", {"type": "total_reached", "field": "$.total"}, 20, "total_reached", 2),
+    ("offset", {"type": "total_reached", "field": "$.total"}, 21, "total_reached", 3),
+    ("offset", {"type": "total_reached", "field": "$.total"}, 0, "empty_page", 1),
+    ("offset", {"type": "total_reached", "field": "$.absent"}, 20, "empty_page", 3),
+    ("offset", {"type": "total_reached", "field": "$.more"}, 20, "empty_page", 3),
     ("page", {"type": "empty_array"}, 0, "empty_page", 1),
     ("page", {"type": "count_less_than_limit"}, 5, "short_page", 1),
     ("page", {"type": "has_more_field", "field": "$.more"}, 20, "has_more_false", 2),

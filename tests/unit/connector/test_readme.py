@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.connector.definition import parse_definition
+from hub.connector.definition import check_definition, parse_definition
 from hub.connector.plan import compile_endpoint
 from hub.connector.strict import vocabulary
 from tests.unit.connector.factories import Json, definition, endpoint
@@ -19,13 +19,15 @@ WHOLE: dict[str, Callable[[Json], Json]] = {
     "body": lambda part: definition(endpoint(method="POST", body=part)),
     "response": lambda part: definition(endpoint(responseMapping=part)),
     "pagination": lambda part: definition(endpoint(pagination=part)),
+    "errorActions": lambda part: definition(endpoint(errorActions=part)),
+    "rateLimit": lambda part: definition(endpoint(rateLimit=part), rateLimit=part),
     "webhook": lambda part: definition(webhookConfig=part),
 }
 
 
 @pytest.mark.parametrize(("kind", "text"), EXAMPLES)
 def test_example_of_the_format_works(kind: str, text: str) -> None:
-    made = parse_definition(WHOLE[kind](json.loads(text)))
+    made = parse_definition(check_definition(WHOLE[kind](json.loads(text))))
 
     compile_endpoint(made, made.endpoints[0].id)
 

@@ -1,9 +1,10 @@
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from hub.core.errors import BadRequest
-from tests.unit.connector.factories import Json, Provider, definition, endpoint, mapping, run, sent
+from tests.unit.connector.factories import Json, Provider, definition, endpoint, mapping, problems_of, run, sent
 
 
 def param(name: str, **changes: Any) -> Json:
@@ -256,3 +257,101 @@ def test_request_without_a_body_sends_none() -> None:
 
     assert provider.requests[0].body is None
     assert "content-type" not in provider.requests[0].headers
+
+
+# Expressions
+
+
+@pytest.mark.parametrize(
+    ("kind", "expression", "texts"),
+    [
+        ("number", "params.page * settings.size", ["100"]),
+        ("string", "`${params.from}..${state.lastSyncAt}`", ["a..2024-01-31"]),
+        ("string", "(params, settings) => { const size = settings.size; return `n${size}`; }", ["n50"]),
+        ("string", "({from}) => from", ["a"]),
+        ("array", "[params.page, 'x']", ["2", "x"]),
+        ("boolean", "params.page > 1", ["true"]),
+        ("string", "new Date(Date.parse(state.lastSyncAt) - 86400000)", ["2024-01-30T00:00:00.000Z"]),
+        ("string", "undefined", []),
+        ("string", "null", []),
+    ],
+)
+def test_expression_gives_the_value_of_a_parameter(kind: str, expression: str, texts: list[str]) -> None:
+    raw = with_query(type=kind, required=False, valueSource="expression", value=expression)
+
+    asked = sent(raw, {"page": 2, "from": "a"}, settings={"size": 50}, state={"lastSyncAt": "2024-01-31"})
+
+    assert [text for _, text in asked.pairs] == texts
+
+
+def test_expression_without_a_value_gives_the_default() -> None:
+    raw = with_query(required=False, valueSource="expression", value="params.none", default="d")
+
+    assert sent(raw).query == {"q": "d"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "expression", "message"),
+    [
+        ("number", "'many'", "Parameter 'q': expected a number, found a text"),
+        ("string", "params.none.name", "The expression of 'q' failed: TypeError"),
+        ("string", "(() => { for (;;); })()", "The expression of 'q' failed: JavaScript took longer than 50 ms"),
+        ("string", "undefined", "Parameter 'q' is required and not given"),
+    ],
+)
+def test_expression_that_gives_no_fitting_value_names_the_parameter(kind: str, expression: str, message: str) -> None:
+    with pytest.raises(BadRequest, match=message) as refused:
+        sent(with_query(type=kind, valueSource="expression", value=expression))
+
+    assert refused.value.details == {"parameter": "q"}
+
+
+def test_expression_gives_the_value_of_a_property_of_the_body() -> None:
+    properties = {
+        "name": {"type": "string", "source": "expression", "value": "params.first + ' ' + params.last"},
+        "size": {"type": "object", "source": "expression", "value": "{n: settings.size}"},
+        "none": {"type": "string", "source": "expression", "value": "params.none"},
+    }
+    schema = {"type": "object", "properties": properties}
+    body = {"contentType": "application/json", "bodyType": "schema", "schema": schema}
+
+    asked = sent(definition(endpoint(method="POST", body=body)), {"first": "Ada", "last": "King"}, settings={"size": 5})
+
+    assert asked.json == {"name": "Ada King", "size": {"n": 5}}
+
+
+class State(Mapping[str, Any]):
+    """A state that counts how often its values are read."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def __getitem__(self, name: str) -> Any:
+        self.reads += 1
+        return {"b": 5}[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["b"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_state_is_read_only_by_expressions_that_ask_for_it() -> None:
+    """It is kept in a table."""
+
+    state = State()
+
+    def asked_for(expression: str) -> str:
+        return sent(with_query(valueSource="expression", value=expression), {"a": 1}, state=state).url
+
+    assert asked_for("params.a + 1").endswith("q=2")
+    assert state.reads == 0
+    assert asked_for("params.a + state.b").endswith("q=6")
+    assert state.reads == 1
+
+
+def test_expression_that_cannot_be_read_is_refused_with_line_and_column() -> None:
+    found = problems_of(with_query(valueSource="expression", value="params.\n  page +"))
+
+    assert found == {"/endpoints/0/queryParams/0/value": "line 2, column 9: unexpected end of the expression"}

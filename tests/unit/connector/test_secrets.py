@@ -76,8 +76,8 @@ def test_secret_belongs_to_the_origin_it_is_sent_to() -> None:
     found = origins(definition(auth=auth, webhookConfig={"webhookSecret": "s"}))
 
     assert found == {
-        "/auth/clientSecret": "https://id.test:443",
-        "/auth/refreshToken": "https://id.test:443",
+        "/auth/clientSecret": "https://id.test:443 https://api.example.com:443",
+        "/auth/refreshToken": "https://id.test:443 https://api.example.com:443",
         "/auth/accessToken": "https://api.example.com:443",
     }
 

@@ -51,10 +51,28 @@ def test_record_without_rules_stays_as_it_is() -> None:
         ("$.data", {"data": []}, []),
         ("$.data[*].contact", {"data": [{"contact": {"id": 1}}, {"contact": {"id": 2}}]}, ["1", "2"]),
         ("$.data[?@.ok]", {"data": [{"id": 1, "ok": 1}, {"id": 2}]}, ["1"]),
+        ("$.data.*", {"data": {"a": {"id": 1}, "b": {"id": 2}}}, ["1", "2"]),
+        ("$.data.*", {"data": {}}, []),
     ],
 )
 def test_data_path_leads_to_the_records(path: str, answer: Any, ids: list[str]) -> None:
     assert [record.external_id for record in page(answer, dataPath=path).records] == ids
+
+
+@pytest.mark.parametrize(
+    ("answer", "contents"),
+    [
+        ({"b": {"n": 2}, "a": {"n": 1, "key": "own"}}, [{"n": 2, "key": "b"}, {"n": 1, "key": "a"}]),
+        ({"EUR": 1.1, "USD": None}, [{"value": 1.1, "key": "EUR"}, {"value": None, "key": "USD"}]),
+        ([{"key": "x"}], [{"key": "x"}]),
+        ({}, []),
+        (None, []),
+    ],
+)
+def test_each_entry_of_an_object_is_a_record_when_its_key_has_a_name(answer: Any, contents: list[Any]) -> None:
+    made = page({"items": answer}, keyField="key", identifierField="key")
+
+    assert [record.content for record in made.records] == contents
 
 
 @pytest.mark.parametrize(
@@ -149,6 +167,7 @@ def test_missing_data_is_refused_with_the_keys_that_are_there() -> None:
         ({"error": {"message": "Quota used up"}}, {}),
         ({"items": None, "error": {"message": "Quota used up"}}, {}),
         ({"error": {"message": "Quota used up"}}, {"dataPath": "$"}),
+        ({"error": {"message": "Quota used up"}}, {"dataPath": "$.items[*]"}),
     ],
 )
 def test_error_in_a_successful_answer_is_the_providers_message(answer: Json, changes: Json) -> None:
@@ -264,3 +283,68 @@ def test_post_is_repeated_only_when_it_is_marked(is_marked: bool, requests: int)
 def test_time_of_the_caller_ends_the_tries() -> None:
     with pytest.raises(Retryable):
         run(definition(), Provider(lambda _: {"items": []})).fetch(give_up_at=0.0)
+
+
+# Pages as a whole
+
+
+def test_expression_and_lookup_map_the_records_of_a_page() -> None:
+    rules = [
+        {"source": "$.lines", "target": "total", "transform": expression("value.reduce((sum, n) => sum + n, 0)")},
+        {"source": "$.company", "target": "company", "transform": LOOKUP},
+    ]
+    items = [{"id": 1, "lines": [1, 2], "company": "c1"}, {"id": 2, "lines": "none"}, {"lines": []}, {"id": 4}]
+    asked: list[Any] = []
+
+    def find(document_type: str, ids: Any) -> Json:
+        asked.append((document_type, list(ids)))
+        return {"c1": {"name": "Engines"}}
+
+    raw = definition(endpoint(responseMapping=mapping(fieldMappings=rules)))
+    records = run(raw, Provider(lambda _: {"items": items}), find_documents=find).fetch().records
+
+    assert [record.index for record in records] == [0, 1, 2, 3]
+    assert records[0].content == {"total": 3, "company": "Engines"}
+    assert "TypeError" in str(records[1].rejected)
+    assert records[2].rejected == "the identifier is missing"
+    assert records[3].content == {}
+    assert asked == [("company", ["c1"])]
+
+
+def test_record_that_repeats_a_secret_is_not_seen_by_its_page() -> None:
+    """An expression sees the others of its page in its global scope: there is nothing of this one there."""
+    remember = expression("(() => { (globalThis.all ??= []).push(value); return [...all]; })()")
+    rules = [{"source": "$.name", "target": "seen", "transform": remember}]
+    auth = {"type": "bearer", "token": "canary-token-that-is-long"}
+    items = [{"id": 1, "name": "a"}, {"id": 2, "name": "canary-token-that-is-long"}, {"id": 3, "name": "c"}]
+
+    raw = definition(endpoint(responseMapping=mapping(fieldMappings=rules)), auth=auth)
+    records = run(raw, Provider(lambda _: {"items": items})).fetch().records
+
+    assert [(record.index, record.content) for record in records] == [
+        (0, {"seen": ["a"]}),
+        (1, None),
+        (2, {"seen": ["a", "c"]}),
+    ]
+    assert "repeats a secret" in str(records[1].rejected)
+
+
+def test_expression_has_no_secret_of_the_connector_in_scope() -> None:
+    everything = (
+        "Object.getOwnPropertyNames(globalThis).map(name => String(globalThis[name])).join() + JSON.stringify(record)"
+    )
+    rules = [{"source": "$.id", "target": "all", "transform": expression(everything)}]
+    auth = {"type": "bearer", "token": "canary-token-that-is-long"}
+
+    raw = definition(endpoint(responseMapping=mapping(fieldMappings=rules)), auth=auth)
+    content = run(raw, Provider(lambda _: {"items": [{"id": 1}]})).fetch().records[0].content
+
+    assert '{"id":1}' in str(content)
+    assert "canary" not in str(content)
+
+
+LOOKUP = {"type": "lookup", "config": {"type": "company", "field": "name"}}
+
+
+def expression(source: str) -> Json:
+    return {"type": "expression", "config": {"expression": source}}

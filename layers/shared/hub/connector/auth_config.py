@@ -10,6 +10,9 @@ from pydantic import Field
 from hub.connector.strict import Strict
 
 Secret = Annotated[str, Field(min_length=1, max_length=8192)]
+# The scheme of an Authorization header (RFC 9110, 11.6.2); some providers have one of their own, or none.
+TokenPrefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{0,40}$")]
+TokenParam = Annotated[str, Field(max_length=4096)]
 
 
 class Unprintable(Strict):
@@ -33,6 +36,7 @@ class ApiKeyAuth(Unprintable):
 class BearerAuth(Unprintable):
     type: Literal["bearer"]
     token: Secret
+    token_prefix: TokenPrefix = "Bearer"  # noqa: S105
 
 
 class BasicAuth(Unprintable):
@@ -43,7 +47,17 @@ class BasicAuth(Unprintable):
     password: str = Field(max_length=8192)
 
 
+class TokenFields(Strict):
+    """Where the answer of a token server holds what; the defaults are the names of RFC 6749, 5.1."""
+
+    access_token: str = Field(default="$.access_token", max_length=1000)
+    refresh_token: str = Field(default="$.refresh_token", max_length=1000)
+    expires_in: str = Field(default="$.expires_in", max_length=1000)
+
+
 class OAuth2Auth(Unprintable):
+    """`token_auth` is how the client proves itself to the token server (RFC 6749, 2.3.1)."""
+
     type: Literal["oauth2"]
     grant_type: Literal["client_credentials", "authorization_code", "refresh_token"]
     token_url: str = Field(max_length=2048)
@@ -52,6 +66,10 @@ class OAuth2Auth(Unprintable):
     scope: str | None = Field(default=None, max_length=4096)
     authorization_url: str | None = Field(default=None, max_length=2048)
     redirect_uri: str | None = Field(default=None, max_length=2048)
+    token_auth: Literal["body", "basic"] = "body"  # noqa: S105 - a way of sending, not a secret
+    token_params: dict[str, TokenParam] = Field(default={}, max_length=20)
+    token_fields: TokenFields | None = None
+    token_prefix: TokenPrefix = "Bearer"  # noqa: S105
     access_token: Secret | None = None
     refresh_token: Secret | None = None
     expires_at: str | None = Field(default=None, max_length=40)

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, quote_plus
 
 from hub.connector.auth_config import (
@@ -27,6 +27,23 @@ Hide = Callable[[str], str]
 HIDDEN = "****"
 # Shorter texts are in everything by chance.
 LEAST_TELLING_CHARS = 8
+ACCESS_TOKEN = "/auth/accessToken"  # noqa: S105  a place, not a secret
+
+
+class TokenSource(Protocol):
+    """Where an OAuth 2.0 connector's access token comes from; both raise Retryable or Refused."""
+
+    def current(self) -> str:
+        """Return an access token that is good as far as the hub knows."""
+        ...
+
+    def renewed(self, rejected: str) -> str:
+        """Return another access token than the one that the provider refused."""
+        ...
+
+    def known(self) -> frozenset[str]:
+        """Return every token, access and refresh, that has been in use since the source was made."""
+        ...
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,9 +59,9 @@ class Credentials:
         """Return the call with its credentials; they go to the connector's own origin and nowhere else."""
         if origin(draft.url) != own_origin:
             raise Refused("The request leads to another origin than the baseUrl; it was not sent.")
-        headers = {**draft.headers, **self.headers}
+        headers, content = self._sent(draft)
         params = [*draft.params, *self.query]
-        return Call(draft.method, draft.url, headers, params, self._content(draft))
+        return Call(draft.method, draft.url, {**headers, **self.headers}, params, content)
 
     def is_in(self, text: str) -> bool:
         """Say whether a text that is kept, such as a cursor, carries a secret."""
@@ -62,11 +79,44 @@ class Credentials:
         pattern = _any_of(self.known)
         return lambda text: pattern.sub(HIDDEN, text)
 
-    def _content(self, draft: Draft) -> bytes | None:
+    def _sent(self, draft: Draft) -> tuple[Mapping[str, str], bytes | None]:
         body = draft.body
-        for name, value in self.body if body else ():
-            body = body.with_field(name, value) if body else None
-        return body.encoded() if body else None
+        if body is None:
+            return draft.headers, None
+        for name, value in self.body:
+            body = body.with_field(name, value)
+        return body.sent(draft.headers)
+
+
+class Signer:
+    """The credentials of a run: they stay the same, but for access tokens, which are asked for before each page."""
+
+    def __init__(self, auth: Auth, secrets: Mapping[str, str], tokens: TokenSource | None = None) -> None:
+        self._auth, self._secrets = auth, secrets
+        self._tokens = tokens if isinstance(auth, OAuth2Auth) else None
+        self._token = ""
+        unsigned = Credentials(known=forms_of(secrets.values()))
+        self._credentials = unsigned if self._tokens else credentials(auth, secrets)
+
+    def known(self) -> Credentials:
+        """Return the credentials as far as they are known without asking for a token."""
+        return self._credentials
+
+    def credentials(self) -> Credentials:
+        return self._with(self._tokens, self._tokens.current()) if self._tokens else self._credentials
+
+    def renewed(self) -> Credentials | None:
+        """Return other credentials than those that were refused, None where there can be no others."""
+        return self._with(self._tokens, self._tokens.renewed(self._token)) if self._tokens else None
+
+    def _with(self, tokens: TokenSource, token: str) -> Credentials:
+        if token != self._token:
+            made = credentials(self._auth, {**self._secrets, ACCESS_TOKEN: token})
+            # An answer may repeat a token that has been replaced since.
+            former = frozenset(form for known in tokens.known() for form in _forms(known) if form)
+            self._credentials = replace(made, known=made.known | former)
+            self._token = token
+        return self._credentials
 
 
 def credentials(auth: Auth, secrets: Mapping[str, str]) -> Credentials:
@@ -75,6 +125,16 @@ def credentials(auth: Auth, secrets: Mapping[str, str]) -> Credentials:
     values = [secret for secret in secrets.values() if secret]
     sent = [value for _, value in made.query] + [value.rpartition(" ")[2] for value in made.headers.values()]
     return replace(made, known=frozenset(form for value in [*values, *sent] for form in _forms(value) if form))
+
+
+def hiding(secrets: Iterable[str]) -> Hide:
+    """Return a function that replaces these texts in another, in every form that they can take there."""
+    return Credentials(known=forms_of(secrets)).hider()
+
+
+def forms_of(secrets: Iterable[str]) -> frozenset[str]:
+    """Return these texts in every form in which a provider may send them back."""
+    return frozenset(form for secret in secrets for form in _forms(secret) if form)
 
 
 def query_names(auth: Auth) -> frozenset[str]:
@@ -98,8 +158,12 @@ def _api_key(auth: ApiKeyAuth, secret: Get) -> Credentials:
     return Credentials(query=pair) if auth.key_location == "query" else Credentials(body=pair)
 
 
-def _bearer(_: BearerAuth, secret: Get) -> Credentials:
-    return Credentials(headers={"authorization": f"Bearer {secret('/auth/token')}"})
+def _bearer(auth: BearerAuth, secret: Get) -> Credentials:
+    return _authorized(auth.token_prefix, secret("/auth/token"))
+
+
+def _authorized(prefix: str, token: str) -> Credentials:
+    return Credentials(headers={"authorization": f"{prefix} {token}" if prefix else token})
 
 
 def _basic(auth: BasicAuth, secret: Get) -> Credentials:
@@ -107,8 +171,8 @@ def _basic(auth: BasicAuth, secret: Get) -> Credentials:
     return Credentials(headers={"authorization": f"Basic {pair}"})
 
 
-def _oauth2(_: OAuth2Auth, secret: Get) -> Credentials:
-    return Credentials(headers={"authorization": f"Bearer {secret('/auth/accessToken')}"})
+def _oauth2(auth: OAuth2Auth, secret: Get) -> Credentials:
+    return _authorized(auth.token_prefix, secret(ACCESS_TOKEN))
 
 
 def _custom_headers(auth: CustomHeaderAuth, secret: Get) -> Credentials:

@@ -4,17 +4,28 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hub.connector.auth_config import ApiKeyAuth, Auth, BasicAuth, BearerAuth, CustomHeaderAuth, OAuth2Auth
+from hub.connector.auth_config import (
+    ApiKeyAuth,
+    Auth,
+    BasicAuth,
+    BearerAuth,
+    CustomHeaderAuth,
+    OAuth2Auth,
+    TokenFields,
+)
 from hub.connector.request_config import Endpoint
 from hub.connector.secrets import is_handle
+from hub.connector.token_requests import OF_THE_GRANT, epoch_of
 from hub.connector.urls import BadUrl, parse_base_url, parse_url
 from hub.connector.variables import BadText, filler
 from hub.core.errors import Problem
 from hub.core.problems import pointer
+from hub.mapping.paths import BadPath, getter
 from hub.outbound.calls import CLIENT_HEADERS, HEADER_NAME, HEADER_VALUE
 
 SECRET_NAME = re.compile(r"^(?:authorization|proxy-authorization|cookie)$|token|secret|api[-_]?key|password", re.I)
 _NO_CONTROL = re.compile(r"[^\x00-\x1f\x7f]*")
+_PARAM_NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
 
 
 def check_base_url(url: str | None, integration_type: Any) -> Iterator[Problem]:
@@ -49,12 +60,20 @@ def check_headers(headers: Mapping[str, str], place: str) -> Iterator[Problem]:
         seen.add(name.lower())
 
 
+def check_path(path: str | None, place: str) -> Iterator[Problem]:
+    try:
+        if path is not None:
+            getter(path)
+    except BadPath as cause:
+        yield Problem(place, str(cause))
+
+
 def is_secret_name(name: str) -> bool:
     return SECRET_NAME.search(name) is not None
 
 
 def _header_fault(name: str, value: str) -> str | None:
-    if fault := _name_fault(name):
+    if fault := header_name_fault(name):
         return fault
     if is_secret_name(name):
         return "looks like a secret; put it into auth (type custom_headers), where it is encrypted"
@@ -67,7 +86,7 @@ def _header_fault(name: str, value: str) -> str | None:
     return None
 
 
-def _name_fault(name: str) -> str | None:
+def header_name_fault(name: str) -> str | None:
     if not HEADER_NAME.fullmatch(name):
         return "expected a header name"
     if name.lower() in CLIENT_HEADERS:
@@ -91,7 +110,7 @@ def check_auth(auth: Auth | None, integration_type: Any) -> Iterator[Problem]:
 def _api_key(auth: ApiKeyAuth) -> Iterator[Problem]:
     if auth.key_location != "header":
         return
-    if fault := _name_fault(auth.key_name):
+    if fault := header_name_fault(auth.key_name):
         yield Problem("/auth/keyName", fault)
     yield from _header_secret(auth.key_value, "/auth/keyValue")
 
@@ -113,7 +132,7 @@ def _custom_headers(auth: CustomHeaderAuth) -> Iterator[Problem]:
         yield Problem("/auth/headers", "a header is there twice, in upper and lower case")
     for name, value in auth.headers.items():
         where = pointer(("auth", "headers", name))
-        if fault := _name_fault(name):
+        if fault := header_name_fault(name):
             yield Problem(where, fault)
         yield from _header_secret(value, where)
 
@@ -129,6 +148,29 @@ def _oauth2(auth: OAuth2Auth) -> Iterator[Problem]:
         yield Problem("/auth/refreshToken", "expected a value, since grantType is 'refresh_token'")
     if auth.access_token is not None:
         yield from _header_secret(auth.access_token, "/auth/accessToken")
+    if auth.expires_at is not None and epoch_of(auth.expires_at) is None:
+        yield Problem("/auth/expiresAt", "expected a time such as 2026-11-21T14:30:00Z")
+    yield from _token_params(auth.token_params)
+    yield from _token_fields(auth.token_fields or TokenFields())
+
+
+def _token_params(params: Mapping[str, str]) -> Iterator[Problem]:
+    for name in params:
+        place = pointer(("auth", "tokenParams", name))
+        if name.lower() in OF_THE_GRANT:
+            yield Problem(place, "is sent by the hub; leave it out")
+        elif not _PARAM_NAME.fullmatch(name):
+            yield Problem(place, "expected a name of 1 to 200 characters without spaces")
+        elif is_secret_name(name):
+            yield Problem(place, "looks like a secret, and tokenParams are not encrypted; leave it out")
+
+
+def _token_fields(fields: TokenFields) -> Iterator[Problem]:
+    for name, path in fields.model_dump(by_alias=True).items():
+        try:
+            getter(path)
+        except BadPath as cause:
+            yield Problem(f"/auth/tokenFields/{name}", str(cause))
 
 
 def _url(url: str, place: str) -> Iterator[Problem]:

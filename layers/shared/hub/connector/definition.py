@@ -1,16 +1,19 @@
 """A connector's definition: S000's "Custom Integration Definition" without what the server sets, read and checked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from hub.connector.auth_config import Auth
 from hub.connector.checks import check_auth, check_base_url, check_headers, check_names
-from hub.connector.endpoint_checks import check_endpoint
+from hub.connector.endpoint_checks import check_endpoint, check_error_actions
+from hub.connector.error_config import ErrorAction
 from hub.connector.faults import kind_of, problems_in
+from hub.connector.graphql_checks import check_query
 from hub.connector.normal import normal_form
-from hub.connector.request_config import Endpoint, RetryConfig, TimeoutMs
+from hub.connector.rates import check_rate_limit
+from hub.connector.request_config import Endpoint, RateLimit, RetryConfig, TimeoutMs
 from hub.connector.secrets import misplaced_handles
 from hub.connector.strict import Strict
 from hub.connector.webhook_checks import check_webhook
@@ -35,6 +38,9 @@ class ConnectorDefinition(Strict):
     default_headers: dict[str, str] = Field(default={}, max_length=50)
     timeout: TimeoutMs = 30_000
     retry_config: RetryConfig | None = None
+    error_actions: list[ErrorAction] = Field(default=[], max_length=50)
+    rate_limit: RateLimit | None = None
+    health_endpoint: str | None = Field(default=None, max_length=64)
     auth: Auth | None = None
     endpoints: list[Endpoint] = Field(default=[], max_length=MAX_ENDPOINTS)
     webhook_config: WebhookConfig | None = None
@@ -48,7 +54,7 @@ def parse_definition(raw: Any) -> ConnectorDefinition:
 def check_definition(raw: Any) -> Json:
     """Return the definition as it is to be stored: aliases resolved, ids of endpoints filled in; raises the same."""
     normal: Json = normal_form(raw)
-    _parse(normal)
+    _parse(normal, _queries_in(normal))
     return normal
 
 
@@ -78,10 +84,10 @@ def _merged(target: Any, patch: Any) -> Any:
     return merged
 
 
-def _parse(raw: Any) -> ConnectorDefinition:
+def _parse(raw: Any, more: Iterable[Problem] = ()) -> ConnectorDefinition:
     definition, problems = _validated(raw)
     handles = [Problem(place, "a secret handle can stand only in its own field") for place in misplaced_handles(raw)]
-    problems += [*handles, *(_checked(definition) if definition else _checked_parts(raw))]
+    problems += [*handles, *(_checked(definition) if definition else _checked_parts(raw)), *more]
     if problems or definition is None:
         kind = BadHandle if handles else BadDefinition
         raise kind(f"The definition has {len(problems)} fault(s); `details.problems` says where.", problems)
@@ -100,12 +106,21 @@ def _validated(raw: Any) -> tuple[ConnectorDefinition | None, list[Problem]]:
 def _checked(definition: ConnectorDefinition) -> Iterator[Problem]:
     yield from check_base_url(definition.base_url, definition.integration_type)
     yield from check_headers(definition.default_headers, "/defaultHeaders")
+    yield from check_error_actions(definition.error_actions, "/errorActions", definition.auth)
+    yield from check_rate_limit(definition.rate_limit, "/rateLimit")
     yield from check_auth(definition.auth, definition.integration_type)
     yield from check_names(list(enumerate(definition.endpoints)))
+    yield from _check_health(definition)
     for index, endpoint in enumerate(definition.endpoints):
         yield from check_endpoint(endpoint, f"/endpoints/{index}", definition.auth)
     if definition.webhook_config:
         yield from check_webhook(definition.webhook_config)
+
+
+def _check_health(definition: ConnectorDefinition) -> Iterator[Problem]:
+    known = [endpoint.id for endpoint in definition.endpoints]
+    if definition.health_endpoint is not None and definition.health_endpoint not in known:
+        yield Problem("/healthEndpoint", f"expected the id of an endpoint ({', '.join(known) or 'there is none'})")
 
 
 def _checked_parts(raw: Any) -> Iterator[Problem]:
@@ -119,15 +134,31 @@ def _checked_parts(raw: Any) -> Iterator[Problem]:
     if auth is not None or raw.get("auth") is None:
         yield from check_auth(auth, kind)
     yield from check_headers(_texts_in(raw.get("defaultHeaders")), "/defaultHeaders")
+    yield from check_rate_limit(_rate_limit_in(raw), "/rateLimit")
     yield from check_names(endpoints)
     for index, endpoint in endpoints:
         yield from check_endpoint(endpoint, f"/endpoints/{index}", auth)
+
+
+def _queries_in(raw: Any) -> Iterator[Problem]:
+    """Parse the GraphQL queries; what is stored was parsed when it was saved."""
+    items = raw.get("endpoints") if isinstance(raw, dict) else None
+    if isinstance(items, list) and any(isinstance(item, dict) and "graphql" in item for item in items):
+        for index, endpoint in _endpoints_in(raw):
+            yield from check_query(endpoint, f"/endpoints/{index}")
 
 
 def _auth_in(raw: Json) -> Auth | None:
     try:
         adapter: TypeAdapter[Auth] = TypeAdapter(Auth)
         return adapter.validate_python(raw.get("auth"))
+    except ValidationError:
+        return None
+
+
+def _rate_limit_in(raw: Json) -> RateLimit | None:
+    try:
+        return RateLimit.model_validate(raw.get("rateLimit"))
     except ValidationError:
         return None
 

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 
-from hub.connector.auth_config import ApiKeyAuth, Auth
-from hub.connector.bodies import JSON, BadBody, body_builder
-from hub.connector.checks import check_headers, is_secret_name
-from hub.connector.paging import header_name, page_size
-from hub.connector.request_config import Endpoint, Param, RequestBody
+from hub.connector.auth_config import ApiKeyAuth, Auth, OAuth2Auth
+from hub.connector.bodies import BadBody, body_builder
+from hub.connector.checks import check_headers, check_path, is_secret_name
+from hub.connector.error_config import ErrorAction
+from hub.connector.graphql_checks import check_graphql
+from hub.connector.multipart import MULTIPART
+from hub.connector.paging_checks import check_pagination, takes_fields
+from hub.connector.rates import check_rate_limit
+from hub.connector.request_config import Endpoint, Param
 from hub.connector.requests import PATH_VARIABLE, BadPart, parameter, path_builder
-from hub.connector.response_config import FieldMapping, Pagination, ResponseMapping
+from hub.connector.response_config import FieldMapping, ResponseMapping
 from hub.connector.select import identifier
 from hub.core.errors import Problem
-from hub.mapping.fields import BadRule, compile_rules
-from hub.mapping.paths import BadPath, getter
-from hub.outbound.calls import HEADER_NAME
+from hub.mapping.fields import BadRule
+from hub.mapping.pages import compile_page
+from hub.mapping.paths import BadPath
 
 
 def check_endpoint(endpoint: Endpoint, place: str, auth: Auth | None) -> Iterator[Problem]:
@@ -22,16 +26,22 @@ def check_endpoint(endpoint: Endpoint, place: str, auth: Auth | None) -> Iterato
     yield from check_headers(endpoint.headers, f"{place}/headers")
     yield from _check_body(endpoint, place, auth)
     yield from _check_response(endpoint.response_mapping, f"{place}/responseMapping")
-    if endpoint.pagination:
-        yield from _check_pagination(endpoint.pagination, f"{place}/pagination")
+    yield from check_error_actions(endpoint.error_actions, f"{place}/errorActions", auth)
+    yield from check_rate_limit(endpoint.rate_limit, f"{place}/rateLimit")
+    yield from check_graphql(endpoint, place)
+    yield from check_pagination(endpoint, f"{place}/pagination", auth)
 
 
-def check_path(path: str | None, place: str) -> Iterator[Problem]:
-    try:
-        if path is not None:
-            getter(path)
-    except BadPath as cause:
-        yield Problem(place, str(cause))
+def check_error_actions(actions: Sequence[ErrorAction], place: str, auth: Auth | None) -> Iterator[Problem]:
+    for index, action in enumerate(actions):
+        where = f"{place}/{index}"
+        if action.status is None and action.path is None and action.contains is None:
+            yield Problem(where, "expected a condition: status, path or contains")
+        if "value" in action.model_fields_set and action.path is None:
+            yield Problem(f"{where}/value", "is compared with what is at path; give a path")
+        if action.action == "REFRESH_TOKEN_THEN_RETRY" and not isinstance(auth, OAuth2Auth):
+            yield Problem(f"{where}/action", "needs auth of the type oauth2: there is no token to be renewed")
+        yield from check_path(action.path, f"{where}/path")
 
 
 def check_mappings(mappings: Sequence[FieldMapping], place: str) -> Iterator[Problem]:
@@ -41,19 +51,12 @@ def check_mappings(mappings: Sequence[FieldMapping], place: str) -> Iterator[Pro
         return
     faults = [(index, fault) for index, mapping in enumerate(mappings) if (fault := _rule_fault([mapping]))]
     for index, fault in faults or [(together.index, together)]:
-        yield Problem(f"{place}/{index}{fault.pointer}", _told(fault, mappings[index]))
-
-
-def _told(fault: BadRule, mapping: FieldMapping) -> str:
-    """The format knows more transforms than can be run today."""
-    if fault.pointer == "/transform/type" and mapping.transform:
-        return f"{mapping.transform.type!r} is not available yet"
-    return fault.message
+        yield Problem(f"{place}/{index}{fault.pointer}", fault.message)
 
 
 def _rule_fault(mappings: Sequence[FieldMapping]) -> BadRule | None:
     try:
-        compile_rules([mapping.rule() for mapping in mappings])
+        compile_page([mapping.rule() for mapping in mappings])
     except BadRule as fault:
         return fault
     return None
@@ -106,22 +109,16 @@ def _check_body(endpoint: Endpoint, place: str, auth: Auth | None) -> Iterator[P
     body = endpoint.body
     if body and endpoint.method == "GET":
         yield Problem(f"{place}/body", "a GET request has no body; use another method or queryParams")
-    if isinstance(auth, ApiKeyAuth) and auth.key_location == "body" and not _takes_fields(body):
+    if isinstance(auth, ApiKeyAuth) and auth.key_location == "body" and not takes_fields(endpoint):
         yield Problem(f"{place}/body", "expected a form or a JSON object, since auth puts its key into the body")
+    if body and body.content_type == MULTIPART:
+        for name in (name for name in endpoint.headers if name.lower() == "content-type"):
+            yield Problem(f"{place}/headers/{name}", "is set by the hub for a multipart body; leave it out")
     try:
         if body:
             body_builder(body)
     except BadBody as cause:
         yield Problem(f"{place}/body{cause.pointer}", str(cause))
-
-
-def _takes_fields(body: RequestBody | None) -> bool:
-    if body is None or body.content_type in ("text/plain", "multipart/form-data"):
-        return False
-    text = {"template": body.template, "raw": body.raw}.get(body.body_type)
-    starts_an_object = (text or "{").lstrip().startswith("{")
-    is_object = body.schema_ is None or body.schema_.type == "object" or body.body_type != "schema"
-    return (starts_an_object and is_object) or body.content_type != JSON
 
 
 # Response
@@ -138,41 +135,3 @@ def _check_response(config: ResponseMapping, place: str) -> Iterator[Problem]:
     if config.metadata_mapping:
         yield from check_path(config.metadata_mapping.total_count, f"{place}/metadataMapping/totalCount")
         yield from check_path(config.metadata_mapping.page_info, f"{place}/metadataMapping/pageInfo")
-
-
-NEEDED = {
-    "offset": {"offsetParam": "offset_param", "limitParam": "limit_param"},
-    "page": {"pageParam": "page_param"},
-    "cursor": {"cursorParam": "cursor_param", "cursorPath": "cursor_path"},
-    "link": {"nextLinkPath": "next_link_path"},
-}
-
-
-def _check_pagination(config: Pagination, place: str) -> Iterator[Problem]:
-    for name, attribute in NEEDED[config.type].items():
-        if getattr(config, attribute) is None:
-            yield Problem(f"{place}/{name}", f"expected a value, since the pagination's type is {config.type!r}")
-    yield from check_path(config.cursor_path, f"{place}/cursorPath")
-    yield from _check_link(config.next_link_path, f"{place}/nextLinkPath")
-    yield from _check_end(config, f"{place}/endCondition")
-
-
-def _check_link(path: str | None, place: str) -> Iterator[Problem]:
-    header = None if path is None else header_name(path)
-    if header is None:
-        yield from check_path(path, place)
-    elif not HEADER_NAME.fullmatch(header):
-        yield Problem(place, "expected the name of a header after 'header:'")
-
-
-def _check_end(config: Pagination, place: str) -> Iterator[Problem]:
-    end = config.end_condition
-    if end is None:
-        return
-    if end.type == "has_more_field" and end.field is None:
-        yield Problem(f"{place}/field", "expected the path of a boolean, since the end is told by 'has_more_field'")
-    if end.type == "count_less_than_limit" and page_size(config)[1] is None:
-        yield Problem(f"{place}/type", "'count_less_than_limit' needs maxLimit or a parameter for the page size")
-    if end.type == "cursor_null" and config.cursor_path is None and config.next_link_path is None:
-        yield Problem(f"{place}/type", "'cursor_null' needs cursorPath or nextLinkPath")
-    yield from check_path(end.field, f"{place}/field")

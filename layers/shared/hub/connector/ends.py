@@ -43,9 +43,16 @@ def _has_more(config: Pagination) -> Ended:
     return lambda answered: "has_more_false" if get(answered.document) in FALSE else None
 
 
+def _done(config: Pagination) -> Ended:
+    get = getter(str(config.end_condition.field if config.end_condition else ""))
+    return lambda answered: None if get(answered.document) in FALSE else "done_true"
+
+
 _KINDS: dict[str, Callable[[Pagination], Ended]] = {
     "empty_array": _empty_array,
     "count_less_than_limit": _short_page,
     "cursor_null": _cursor_null,
     "has_more_field": _has_more,
+    "done_field": _done,
+    "total_reached": lambda _: lambda _: None,  # the offset pages know themselves
 }

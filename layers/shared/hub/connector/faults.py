@@ -17,7 +17,8 @@ Say = Callable[[Place, Any, Facts], str]
 
 AUTH_TYPES = frozenset("none api_key bearer basic oauth2 custom_headers".split())
 SET_BY_HUB = frozenset(
-    "id tenantId status version lastTestedAt lastTestResult createdAt createdBy updatedAt updatedBy".split()
+    "id tenantId status version publishedVersion lastTestedAt lastTestResult"
+    " createdAt createdBy updatedAt updatedBy".split()
 )
 _KIND = {
     str: "a text",

@@ -1,26 +1,35 @@
 """One run over the pages of an endpoint: fetch a page, read it, find the next; all that is kept is in the positions."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import orjson
 
-from hub.connector.authenticate import Credentials, Hide
-from hub.connector.ends import Ended
-from hub.connector.paging import Answered, Paging
+from hub.connector.actions import ANOTHER_TRY, UNREAD, Judged
+from hub.connector.ahead import Place
+from hub.connector.auth_config import Auth
+from hub.connector.authenticate import Signer, TokenSource
+from hub.connector.conditional import NOT_MODIFIED, Validators, validators_of
+from hub.connector.exchange import Channel, Exchange
+from hub.connector.paging import Answered
 from hub.connector.position import REMEMBERED, Position, digest
 from hub.connector.requests import Draft
-from hub.connector.select import Record, Selection
+from hub.connector.select import Record
 from hub.connector.urls import without_query
 from hub.core.errors import BadRequest, Refused, Retryable
+from hub.mapping.lookups import FindDocuments
 from hub.mapping.paths import PathFailed
 from hub.outbound.calls import Reply
-from hub.outbound.retry import RetryPolicy, Sender, asked_delay_s, send_with_retries
+from hub.outbound.retry import Sender, asked_delay_s
 
 NO_CONTENT = (204, 205)
+# A provider that forgets where we were again and again would be read for ever.
+MAX_RESTARTS = 3
 MAX_MESSAGE_CHARS, MAX_REFUSAL_CHARS = 500, 700  # of the provider; with our own words
 RETRYABLE = frozenset({408, 429})
+NUMBERED = ("offset", "page")
 # Whoever may write connectors could otherwise have a stored secret sent back and read it in a document.
 REPEATS_A_SECRET = "the record repeats a secret of the connector; it is not stored"  # noqa: S105
 CARRIES_A_SECRET = "The next page's address carries a secret; it was not followed."  # noqa: S105
@@ -29,7 +38,10 @@ HINTS = {401: " (the credentials were refused)", 403: " (the credentials do not 
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its records, where the next one is, and what its call was like; `url` is without its query."""
+    """One page: its records, where the next one is, and what its call was like; `url` is without its query.
+
+    With its `validators` the same page can be asked for only where it has changed.
+    """
 
     records: list[Record]
     next: Position | None
@@ -42,31 +54,36 @@ class Page:
     elapsed_ms: int
     body_bytes: int
     attempts: int
+    validators: Validators | None
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """How an endpoint is called and read, compiled once."""
+@dataclass(frozen=True, repr=False)
+class Means:
+    """What a run of pages needs from where it runs.
 
-    origin: str
-    timeout_s: float
-    policy: RetryPolicy
-    idempotent: bool
-    selection: Selection
-    paging: Paging | None
-    ended: Ended
+    `secrets` are in clear, by JSON pointer (`/auth/token`); `tokens` gives the access tokens of an oauth2 connector,
+    else the stored one is used. `validators` are those of the first page as it was last read. Up to `most_ahead` pages
+    are fetched before they are asked for. `find_documents` is where lookups look; without it they fail.
+    """
+
+    client: Sender
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    tokens: TokenSource | None = None
+    find_documents: FindDocuments | None = None
+    validators: Validators | None = None
+    most_ahead: int = 0
 
 
 class PageRun:
-    """An endpoint with its values and credentials filled in; it remembers nothing between two pages."""
+    """An endpoint with its values and credentials filled in; between two pages it keeps only what was fetched ahead."""
 
-    def __init__(self, exchange: Exchange, draft: Draft, credentials: Credentials, client: Sender) -> None:
+    def __init__(self, exchange: Exchange, draft: Draft, auth: Auth, means: Means) -> None:
         self._exchange = exchange
+        self._find_documents = means.find_documents
         self._first = exchange.paging.start(draft) if exchange.paging else draft
         self._limit = exchange.paging.limit_of(self._first) if exchange.paging else None
-        self._credentials = credentials
-        self._hide: Hide = credentials.hider()
-        self._client = client
+        self._validators = means.validators
+        self._channel = Channel(exchange, Signer(auth, means.secrets, means.tokens), means.client, means.most_ahead)
 
     def fetch(self, position: Position | None = None, give_up_at: float | None = None) -> Page:
         """Return the page at `position`, None = the first; `give_up_at` is a time of `time.monotonic()`.
@@ -74,7 +91,7 @@ class PageRun:
         Raises Retryable, Refused, TargetForbidden, BadRequest; no message holds a secret.
         """
         draft = self._draft(position)
-        reply = self._send(draft, give_up_at)
+        reply = self._channel.send(draft, position.place if position else None, give_up_at)
         try:
             return self._read(draft, reply, position)
         except PathFailed as cause:
@@ -82,37 +99,59 @@ class PageRun:
         except Refused as cause:
             raise Refused(self._told(cause.message, MAX_REFUSAL_CHARS), status=reply.status) from None
 
+    def close(self) -> None:
+        """Leave alone what was fetched ahead."""
+        self._channel.close()
+
     def _draft(self, position: Position | None) -> Draft:
         if position is None:
+            return self._validators.asked(self._first) if self._validators else self._first
+        if position.kind == "first":
             return self._first
         paging = self._exchange.paging
         if paging is None or paging.kind != position.kind:
             raise BadRequest(f"The position is one of {position.kind!r} pages, which this endpoint does not have.")
         return paging.at(self._first, position)
 
-    def _send(self, draft: Draft, give_up_at: float | None) -> Reply:
-        call = self._credentials.authenticated(draft, self._exchange.origin)
-        return send_with_retries(
-            self._client,
-            call,
-            self._exchange.policy,
-            timeout_s=self._exchange.timeout_s,
-            give_up_at=give_up_at,
-            idempotent=self._exchange.idempotent,
-        )
-
-    def _read(self, draft: Draft, reply: Reply, position: Position | None) -> Page:
+    def _read(self, draft: Draft, reply: Judged, position: Position | None) -> Page:
+        if reply.action == "IGNORE":
+            return self._page(draft, reply, None, [], "ignored")
+        if reply.action == "RESET_PAGINATION":
+            return self._page(draft, reply, None, [], self._restart(draft, reply, position))
+        if reply.status == NOT_MODIFIED and draft is not self._first and position is None:
+            return self._page(draft, reply, None, [], "not_modified")
         document = self._document(draft, reply)
         raw = [] if document is None and not reply.body else self._exchange.selection.data(document)
         body = digest(reply.body)
         if raw and position is not None and position.last_body == body:
-            return self._page(draft, reply, document, [], "repeated_page")
-        following = self._following(Answered(draft, reply, document, len(raw), self._limit), position, body)
+            return self._page(draft, reply, document, [], _repetition(position))
+        answered = Answered(draft, reply, document, len(raw), self._limit)
+        following = self._following(answered, position, body)
+        if isinstance(following, Position):
+            self._send_ahead(following, answered)
         return self._page(draft, reply, document, raw, following)
 
-    def _document(self, draft: Draft, reply: Reply) -> Any:
-        if not 200 <= reply.status < 300:
+    def _restart(self, draft: Draft, reply: Judged, position: Position | None) -> Position:
+        if position is None or position.restarts >= MAX_RESTARTS:
             raise self._failure(draft, reply)
+        return Position("first", pages=position.pages, restarts=position.restarts + 1)
+
+    def _send_ahead(self, following: Position, answered: Answered) -> None:
+        paging = self._exchange.paging
+        if paging is not None:
+            total = self._exchange.selection.total(answered.document)
+
+            def drafts(room: int) -> dict[Place, Draft]:
+                positions = islice(paging.expected(following, answered, total), room)
+                return {position.place: paging.at(self._first, position) for position in positions}
+
+            self._channel.send_ahead(drafts, self._first, len(answered.reply.body))
+
+    def _document(self, draft: Draft, reply: Judged) -> Any:
+        if not reply.is_good:
+            raise self._failure(draft, reply)
+        if reply.document is not UNREAD:
+            return reply.document
         if reply.status in NO_CONTENT or (not reply.body and draft.method != "GET"):
             return None
         try:
@@ -120,12 +159,14 @@ class PageRun:
         except orjson.JSONDecodeError:
             raise Refused(f"The answer is not JSON: {_described(reply)}.") from None
 
-    def _failure(self, draft: Draft, reply: Reply) -> Refused | Retryable:
-        message = self._hide(f"{draft.method} {without_query(draft.url)} answered {reply.status}")
+    def _failure(self, draft: Draft, reply: Judged) -> Refused | Retryable:
+        message = self._channel.hide(f"{draft.method} {without_query(draft.url)} answered {reply.status}")
         message += HINTS.get(reply.status, "")
         if said := self._said(reply):
             message += f": {said}"
-        if reply.status in RETRYABLE or reply.status >= 500:
+        if reply.message:
+            message += f" ({reply.message})"
+        if reply.action in ANOTHER_TRY or (reply.action is None and _is_passing(reply.status)):
             return Retryable(message, retry_after_s=asked_delay_s(reply), status=reply.status)
         return Refused(message, status=reply.status)
 
@@ -139,7 +180,7 @@ class PageRun:
 
     def _told(self, text: str, most: int = MAX_MESSAGE_CHARS) -> str:
         """Return a provider's words for a message; hidden before they are cut, or half a secret could stay."""
-        return " ".join(self._hide(text).split())[:most]
+        return " ".join(self._channel.hide(text).split())[:most]
 
     def _following(self, answered: Answered, position: Position | None, body: str) -> Position | str:
         paging = self._exchange.paging
@@ -149,57 +190,71 @@ class PageRun:
         following = paging.after(answered) if reason is None else reason
         if isinstance(following, str):
             return following
-        return self._remembering(following, position, body)
+        following = self._remembering(following, position, body)
+        is_enough = paging.max_pages is not None and getattr(following, "pages", 0) >= paging.max_pages
+        return "max_pages" if is_enough else following
 
     def _remembering(self, following: Position, position: Position | None, body: str) -> Position | str:
         """Return the next position with what was seen before it; one that was seen already ends the walk."""
         place = following.cursor if following.link is None else following.link
         seen, pages = (position.seen, position.pages) if position else ((), 0)
         if place is not None:
-            if self._credentials.is_in(str(place)):
+            if self._channel.credentials.is_in(str(place)):
                 raise Refused(CARRIES_A_SECRET)
             mark = digest(str(place).encode())
             if mark in seen:
                 return "repeated_page"
             seen = (*seen, mark)[-REMEMBERED:]
-        return replace(following, pages=pages + 1, last_body=body, seen=seen)
+        restarts = position.restarts if position else 0
+        return replace(following, pages=pages + 1, last_body=body, seen=seen, restarts=restarts)
 
     def _page(self, draft: Draft, reply: Reply, document: Any, raw: list[Any], following: Position | str) -> Page:
-        chosen, suspicious = self._exchange.selection, self._may_repeat_a_secret(reply.body, document)
+        chosen = self._exchange.selection
         return Page(
-            records=[
-                Record(index, rejected=REPEATS_A_SECRET)
-                if suspicious and self._repeats_a_secret(item)
-                else self._record(chosen.record, index, item)
-                for index, item in enumerate(raw)
-            ],
+            records=self._records(raw, suspicious=self._may_repeat_a_secret(reply.body, document)),
             next=following if isinstance(following, Position) else None,
             stop_reason=following if isinstance(following, str) else None,
             total=chosen.total(document),
             page_info=self._harmless(chosen.page_info(document)),
             method=draft.method,
-            url=self._hide(without_query(draft.url)),
+            url=self._channel.hide(without_query(draft.url)),
             status=reply.status,
             elapsed_ms=reply.elapsed_ms,
             body_bytes=len(reply.body),
             attempts=reply.attempts,
+            validators=self._validators_in(draft, reply),
         )
+
+    def _validators_in(self, draft: Draft, reply: Reply) -> Validators | None:
+        found = validators_of(draft, reply)
+        is_secret = found is not None and any(map(self._channel.credentials.is_in, found.headers.values()))
+        return None if is_secret else found
 
     def _may_repeat_a_secret(self, body: bytes, document: Any) -> bool:
         """Look at the bytes, and again without JSON's escapes where there are some: a secret can hide behind them."""
-        if self._credentials.may_be_in(body):
+        if self._channel.credentials.may_be_in(body):
             return True
         return b"\\u" in body and self._repeats_a_secret(document)
 
     def _repeats_a_secret(self, value: Any) -> bool:
         try:
-            return self._credentials.may_be_in(orjson.dumps(value))
+            return self._channel.credentials.may_be_in(orjson.dumps(value))
         except TypeError:  # nested too deep to be looked through, and to be stored
             return True
 
-    def _record(self, record: Callable[[int, Any], Record], index: int, raw: Any) -> Record:
-        made = record(index, raw)
-        return made if made.rejected is None else replace(made, rejected=self._hide(made.rejected))
+    def _records(self, raw: list[Any], *, suspicious: bool) -> list[Record]:
+        """Map the records; one that repeats a secret is never seen by a mapping, which could take the secret apart."""
+        fine = {index: item for index, item in enumerate(raw) if not suspicious or not self._repeats_a_secret(item)}
+        mapped = self._exchange.selection.records(list(fine.values()), self._find_documents)
+        if len(fine) < len(raw):
+            made = {index: replace(record, index=index) for index, record in zip(fine, mapped, strict=True)}
+            mapped = [made.get(index) or Record(index, rejected=REPEATS_A_SECRET) for index in range(len(raw))]
+        return [self._told_of(record) for record in mapped]
+
+    def _told_of(self, record: Record) -> Record:
+        if record.rejected is None:
+            return record
+        return replace(record, rejected=self._channel.hide(record.rejected))
 
     def _harmless(self, page_info: Any) -> Any:
         """Return what a provider says about its pages, None where that is nothing or repeats a secret."""
@@ -207,7 +262,20 @@ class PageRun:
             text = orjson.dumps(page_info).decode()
         except TypeError:  # MISSING, or nested too deep
             return None
-        return page_info if self._hide(text) == text else None
+        return page_info if self._channel.hide(text) == text else None
+
+
+def _repetition(position: Position) -> str:
+    """Some providers answer their last page for every number behind it; those which ignore the number repeat the first.
+
+    Two pages that differ show that the number is heeded.
+    """
+    is_heeded = position.kind in NUMBERED and position.pages >= 2 and not position.restarts
+    return "last_page_repeated" if is_heeded else "repeated_page"
+
+
+def _is_passing(status: int) -> bool:
+    return status in RETRYABLE or status >= 500
 
 
 def _described(reply: Reply) -> str:

@@ -1,28 +1,31 @@
 """The four kinds of pagination: how a position changes the request, and what the answer says about the next one.
 
-What an endpoint itself sends under the name of a pagination parameter counts for the first page: a `page` with the
-default 0 starts there, a `limit` of 20 is the page size.
+What an endpoint itself sends under the name of a pagination parameter, in the query, the headers or the body, counts
+for the first page: a `page` with the default 0 starts there, a `limit` of 20 is the page size.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from hub.connector.position import Cursor, Position
+from hub.connector.request_config import Endpoint
 from hub.connector.requests import Draft
 from hub.connector.response_config import Pagination
+from hub.connector.slots import Slot, slot, with_body
 from hub.connector.urls import BadUrl, origin
 from hub.core.errors import BadRequest, Refused
-from hub.mapping.config import as_text
 from hub.mapping.paths import MISSING, getter
 from hub.outbound.calls import Call, Reply, full_url
 
 DEFAULT_LIMIT = 100
 LONGEST_CURSOR = 4096
 LONGEST_LINK = 8192
-
-Pairs = Sequence[tuple[str, str]]
+CURSOR_VARIABLE = "$.variables.after"
+PARAMS = ("offset_param", "limit_param", "cursor_param", "page_param", "page_size_param")
 
 
 @dataclass(frozen=True)
@@ -38,20 +41,55 @@ class Answered:
 
 @dataclass(frozen=True)
 class Paging:
-    """`start` completes the first request, `at` leads it to a position; `after` gives the next or why there is none."""
+    """`start` completes the first request, `at` leads it to a position; `after` gives the next or why there is none.
+
+    The walk ends after `max_pages`. `stride` says how far the place of one page is from the next where that is known
+    before they are read, else 0.
+    """
 
     kind: str
     start: Callable[[Draft], Draft]
     at: Callable[[Draft, Position], Draft]
     after: Callable[[Answered], Position | str]
     limit_of: Callable[[Draft], int | None]
+    stride: Callable[[Answered], int] = lambda _: 0
+    max_pages: int | None = None
+
+    def expected(self, following: Position, answered: Answered, total: int | None) -> Iterator[Position]:
+        """Yield the next position and those which will come after it, up to `total` records."""
+        yield following
+        stride = self.stride(answered)
+        for number in count(1) if stride else ():
+            pages_before = following.pages + number
+            if self.max_pages is not None and pages_before >= self.max_pages:
+                return
+            if total is not None and answered.limit and pages_before * answered.limit >= total:
+                return
+            yield following.moved(stride * number)
 
 
 def paging(config: Pagination, added_by_auth: frozenset[str]) -> Paging:
     """Return the pagination of an endpoint; `added_by_auth` are the query parameters no link may keep."""
-    if config.type == "link":
-        return _link(config, added_by_auth)
-    return {"offset": _offset, "page": _page, "cursor": _cursor}[config.type](config)
+    kinds = {"offset": _offset, "page": _page, "cursor": _cursor}
+    made = _link(config, added_by_auth) if config.type == "link" else kinds[config.type](config)
+    return replace(made, max_pages=config.max_pages)
+
+
+def pagination_of(endpoint: Endpoint) -> Pagination | None:
+    """Return the endpoint's pagination; that of a GraphQL query is in the body, where a plain name is a variable."""
+    config, graphql = endpoint.pagination, endpoint.graphql
+    if config is None or graphql is None:
+        return config
+    given = {name: getattr(config, name) for name in PARAMS}
+    if config.type == "cursor":
+        given["cursor_param"] = graphql.cursor_body_path or config.cursor_param or CURSOR_VARIABLE
+    names = {name: value and in_variables(value) for name, value in given.items()}
+    return config.model_copy(update={"location": "body", **names})
+
+
+def in_variables(name: str) -> str:
+    """Return where a GraphQL variable is in the body; a path stays as it is."""
+    return name if name.startswith("$") else f"$.variables['{name}']"
 
 
 def page_size(config: Pagination) -> tuple[str | None, int | None]:
@@ -61,38 +99,45 @@ def page_size(config: Pagination) -> tuple[str | None, int | None]:
 
 
 def _offset(config: Pagination) -> Paging:
-    name = str(config.offset_param)
+    place, total = slot(config.location, str(config.offset_param)), _total(config)
 
     def after(answered: Answered) -> Position | str:
         if answered.count == 0:
             return "empty_page"
-        return Position("offset", offset=_number(answered.draft, name, 0) + answered.count)
+        offset = _number(answered.draft, place, 0) + answered.count
+        return "total_reached" if offset >= total(answered.document) else Position("offset", offset=offset)
 
-    at = _at(name, lambda position: position.offset)
-    return Paging("offset", _limited(config, {name: "0"}), at, after, _limit_of(config))
+    def at(draft: Draft, position: Position) -> Draft:
+        return place.write(draft, position.offset)
+
+    return Paging("offset", _start(config, place, 0), at, after, _limit_of(config), _stride_of_full_page)
 
 
 def _page(config: Pagination) -> Paging:
-    name = str(config.page_param)
+    place = slot(config.location, str(config.page_param))
 
     def after(answered: Answered) -> Position | str:
         if answered.count == 0:
             return "empty_page"
-        return Position("page", page=_number(answered.draft, name, 1) + 1)
+        return Position("page", page=_number(answered.draft, place, 1) + 1)
 
-    at = _at(name, lambda position: position.page)
-    return Paging("page", _limited(config, {name: "1"}), at, after, _limit_of(config))
+    def at(draft: Draft, position: Position) -> Draft:
+        return place.write(draft, position.page)
+
+    return Paging("page", _start(config, place, 1), at, after, _limit_of(config), lambda _: 1)
 
 
 def _cursor(config: Pagination) -> Paging:
-    name, get = str(config.cursor_param), getter(str(config.cursor_path))
+    place, get = slot(config.location, str(config.cursor_param)), getter(str(config.cursor_path))
 
     def after(answered: Answered) -> Position | str:
         cursor = _cursor_in(get(answered.document), str(config.cursor_path))
         return "cursor_null" if cursor is None else Position("cursor", cursor=cursor)
 
-    at = _at(name, lambda position: position.cursor)
-    return Paging("cursor", _limited(config, {}), at, after, _limit_of(config))
+    def at(draft: Draft, position: Position) -> Draft:
+        return place.write(draft, position.cursor)
+
+    return Paging("cursor", _start(config), at, after, _limit_of(config))
 
 
 def _link(config: Pagination, added_by_auth: frozenset[str]) -> Paging:
@@ -107,7 +152,26 @@ def _link(config: Pagination, added_by_auth: frozenset[str]) -> Paging:
     def at(draft: Draft, position: Position) -> Draft:
         return replace(draft, url=str(position.link), params=())
 
-    return Paging("link", _limited(config, {}), at, after, _limit_of(config))
+    return Paging("link", _start(config), at, after, _limit_of(config))
+
+
+def _total(config: Pagination) -> Callable[[Any], float]:
+    """Return how many records there are in all where the end is told by that; infinity where nobody says."""
+    end = config.end_condition
+    if end is None or end.type != "total_reached":
+        return lambda _: math.inf
+    get = getter(str(end.field))
+
+    def total(document: Any) -> float:
+        found = get(document)
+        return found if isinstance(found, (int, float)) and not isinstance(found, bool) else math.inf
+
+    return total
+
+
+def _stride_of_full_page(answered: Answered) -> int:
+    """A page that came short says that the provider has a page size of its own."""
+    return answered.count if answered.count == answered.limit else 0
 
 
 def is_blank(cursor: Any) -> bool:
@@ -127,37 +191,45 @@ def _cursor_in(value: Any, path: str) -> Cursor | None:
 # Parameters
 
 
-def _limited(config: Pagination, first: dict[str, str]) -> Callable[[Draft], Draft]:
-    name, limit = page_size(config)
+def _start(config: Pagination, place: Slot | None = None, first: int = 0) -> Callable[[Draft], Draft]:
+    """Return what completes the first request: the page size, and at `place` where the first page is."""
+    size, limit = _size_slot(config)
 
     def start(draft: Draft) -> Draft:
-        params = draft.params
-        if name and limit is not None:
-            params = _with(params, name, str(_number(draft, name, limit, config.max_limit)))
-        given = {name for name, _ in params}
-        return replace(draft, params=[*params, *(pair for pair in first.items() if pair[0] not in given)])
+        if config.location == "body":
+            draft = with_body(draft)
+        if size is not None and limit is not None:
+            draft = size.write(draft, _number(draft, size, limit, config.max_limit))
+        if place is None:
+            return draft
+        number = _number(draft, place, first)
+        return place.write(draft, number) if _given(draft, place) is None else draft
 
     return start
 
 
 def _limit_of(config: Pagination) -> Callable[[Draft], int | None]:
+    size, limit = _size_slot(config)
+    return lambda draft: limit if size is None or limit is None else _number(draft, size, limit)
+
+
+def _size_slot(config: Pagination) -> tuple[Slot | None, int | None]:
     name, limit = page_size(config)
-    return lambda draft: limit if name is None or limit is None else _number(draft, name, limit)
+    return (slot(config.location, name) if name else None), limit
 
 
-def _at(name: str, place: Callable[[Position], Cursor | None]) -> Callable[[Draft, Position], Draft]:
-    return lambda draft, position: replace(draft, params=_with(draft.params, name, as_text(place(position))))
-
-
-def _with(params: Pairs, name: str, value: str) -> list[tuple[str, str]]:
-    return [*(pair for pair in params if pair[0] != name), (name, value)]
-
-
-def _number(draft: Draft, name: str, default: int, most: int | None = None) -> int:
-    text = next((text for given, text in draft.params if given == name), str(default))
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise BadRequest(f"Parameter {name!r}: expected a whole number of 0 or more.", parameter=name)
+def _number(draft: Draft, place: Slot, default: int, most: int | None = None) -> int:
+    given = _given(draft, place)
+    text = str(default if given is None else given)
+    if isinstance(given, bool) or not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise BadRequest(f"Parameter {place.name!r}: expected a whole number of 0 or more.", parameter=place.name)
     return int(text) if most is None else min(int(text), most)
+
+
+def _given(draft: Draft, place: Slot) -> Any:
+    """Return what the endpoint itself sends there; null is nothing."""
+    value = place.read(draft)
+    return None if value is MISSING else value
 
 
 # Links

@@ -1,25 +1,29 @@
 """An endpoint, compiled: the test button, the preview and the sync run the very same plan."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from hub.connector.actions import compile_actions
 from hub.connector.auth_config import Auth, NoAuth
-from hub.connector.authenticate import credentials, query_names
+from hub.connector.authenticate import query_names
 from hub.connector.definition import ConnectorDefinition
 from hub.connector.ends import end_condition
-from hub.connector.pages import Exchange, Page, PageRun
-from hub.connector.paging import paging
+from hub.connector.exchange import Exchange
+from hub.connector.graphql_requests import is_idempotent, selection_of
+from hub.connector.pages import Means, Page, PageRun
+from hub.connector.paging import pagination_of, paging
 from hub.connector.position import Position
+from hub.connector.rates import limits_of, rate_headers_of
 from hub.connector.request_config import Endpoint, RetryConfig
 from hub.connector.requests import Draft, draft_builder
-from hub.connector.select import Record, selection
+from hub.connector.select import Record
 from hub.connector.urls import origin
 from hub.connector.variables import Variables
 from hub.core.errors import BadDefinition, Problem
-from hub.outbound.retry import RetryPolicy, Sender
+from hub.outbound.budget import Limit, RateHeaders
+from hub.outbound.retry import RetryPolicy
 
-__all__ = ["Page", "PageRun", "Plan", "Position", "Record", "compile_endpoint"]
+__all__ = ["Means", "Page", "PageRun", "Plan", "Position", "Record", "compile_endpoint"]
 
 
 @dataclass(frozen=True)
@@ -29,22 +33,15 @@ class Plan:
     auth: Auth
     draft: Callable[[Variables], Draft]
     exchange: Exchange
+    limits: tuple[Limit, ...]
+    rate_headers: RateHeaders
 
-    def bind(
-        self,
-        *,
-        params: Mapping[str, Any],
-        settings: Mapping[str, Any],
-        state: Mapping[str, Any],
-        secrets: Mapping[str, str],
-        client: Sender,
-    ) -> PageRun:
-        """Return the run over the endpoint's pages. `secrets` are in clear, by JSON pointer (`/auth/token`).
+    def bind(self, variables: Variables, means: Means) -> PageRun:
+        """Return the run over the endpoint's pages.
 
         Raises BadRequest for a missing or wrong parameter, BadDefinition for a secret that is not there.
         """
-        draft = self.draft(Variables(params, settings, state))
-        return PageRun(self.exchange, draft, credentials(self.auth, secrets), client)
+        return PageRun(self.exchange, self.draft(variables), self.auth, means)
 
 
 def compile_endpoint(definition: ConnectorDefinition, endpoint_id: str) -> Plan:
@@ -52,17 +49,24 @@ def compile_endpoint(definition: ConnectorDefinition, endpoint_id: str) -> Plan:
     endpoint = _endpoint(definition, endpoint_id)
     auth, base_url = definition.auth or NoAuth(type="none"), definition.base_url or ""
     timeout_ms = endpoint.timeout or definition.timeout
-    pages = paging(endpoint.pagination, query_names(auth)) if endpoint.pagination else None
+    pagination = pagination_of(endpoint)
     exchange = Exchange(
         origin=origin(base_url),
         timeout_s=timeout_ms / 1000,
         policy=_policy(endpoint.retry_config or definition.retry_config),
-        idempotent=endpoint.idempotent,
-        selection=selection(endpoint.response_mapping),
-        paging=pages,
+        idempotent=is_idempotent(endpoint),
+        rules=compile_actions([*endpoint.error_actions, *definition.error_actions]),
+        selection=selection_of(endpoint),
+        paging=paging(pagination, query_names(auth)) if pagination else None,
         ended=end_condition(endpoint.pagination),
     )
-    return Plan(auth, draft_builder(base_url, definition.default_headers, endpoint), exchange)
+    return Plan(
+        auth,
+        draft_builder(base_url, definition.default_headers, endpoint),
+        exchange,
+        limits=limits_of(definition, endpoint),
+        rate_headers=rate_headers_of(definition, endpoint),
+    )
 
 
 def _endpoint(definition: ConnectorDefinition, endpoint_id: str) -> Endpoint:

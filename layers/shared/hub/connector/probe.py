@@ -5,8 +5,7 @@ from typing import Any
 
 import orjson
 
-from hub.connector.auth_config import NoAuth
-from hub.connector.authenticate import HIDDEN, LEAST_TELLING_CHARS, Credentials, Hide, credentials
+from hub.connector.authenticate import HIDDEN, LEAST_TELLING_CHARS, Credentials, Hide
 from hub.connector.definition import ConnectorDefinition
 from hub.connector.pages import NO_CONTENT, Page
 from hub.connector.plan import Plan
@@ -88,11 +87,6 @@ def telling(credentials: Credentials) -> Hide:
     """Return a function that hides the secrets which are in no text by chance: the others could be anybody's data."""
     known = frozenset(form for form in credentials.known if len(form) >= LEAST_TELLING_CHARS)
     return replace(credentials, known=known).hider()
-
-
-def credentials_of(definition: ConnectorDefinition, secrets: dict[str, str]) -> Credentials:
-    """Return what authentication adds to each call; raises BadDefinition for a secret that is not there."""
-    return credentials(definition.auth or NoAuth(type="none"), secrets)
 
 
 def base_call(definition: ConnectorDefinition, added: Credentials, variables: Variables) -> Call:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from hub.connector.error_config import ErrorAction
 from hub.connector.response_config import Pagination, ResponseMapping
 from hub.connector.strict import Strict
 
@@ -26,12 +27,16 @@ class Param(Strict):
 
 
 class PropertySchema(Strict):
+    """With `filename` or `content_type`, texts with `{{name}}`, it is a file of a multipart body."""
+
     type: Literal["string", "number", "boolean", "object", "array"]
     required: bool = False
     source: ValueSource | None = None
     value: Any = None
     properties: dict[str, "PropertySchema"] | None = None
     items: "PropertySchema | None" = None
+    filename: str | None = Field(default=None, max_length=1000)
+    content_type: str | None = Field(default=None, max_length=200)
 
 
 class BodySchema(Strict):
@@ -48,9 +53,27 @@ class RequestBody(Strict):
     raw: str | None = Field(default=None, max_length=100_000)
 
 
+class GraphQL(Strict):
+    """A query and its variables, whose texts may hold `{{name}}`; `cursor_body_path` is where the cursor goes."""
+
+    query: str = Field(min_length=1, max_length=100_000)
+    operation_name: str | None = Field(default=None, pattern=r"^[_A-Za-z][_0-9A-Za-z]{0,199}$")
+    variables: dict[str, Any] = Field(default={}, max_length=200)
+    cursor_body_path: str | None = Field(default=None, min_length=1, max_length=1000)
+
+
+class RateLimitHeaders(Strict):
+    """The names under which a provider tells about its limit; `limit` is for people, nothing follows from it."""
+
+    limit: str | None = Field(default=None, max_length=200)
+    remaining: str | None = Field(default=None, max_length=200)
+    reset: str | None = Field(default=None, max_length=200)
+
+
 class RateLimit(Strict):
     requests_per_minute: int = Field(ge=1, le=100_000)
     burst_limit: int | None = Field(default=None, ge=1, le=100_000)
+    headers: RateLimitHeaders | None = None
 
 
 class RetryConfig(Strict):
@@ -69,10 +92,12 @@ class Endpoint(Strict):
     path_params: list[Param] = Field(default=[], max_length=50)
     headers: dict[str, str] = Field(default={}, max_length=50)
     body: RequestBody | None = None
+    graphql: GraphQL | None = None
     response_mapping: ResponseMapping
     pagination: Pagination | None = None
     rate_limit: RateLimit | None = None
     timeout: TimeoutMs | None = None
     retry_config: RetryConfig | None = None
+    error_actions: list[ErrorAction] = Field(default=[], max_length=50)
     idempotent: bool = False
     tags: list[str] = Field(default=[], max_length=50)

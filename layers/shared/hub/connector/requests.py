@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from hub.connector.bodies import Body, body_builder
+from hub.connector.graphql_requests import graphql_body
 from hub.connector.request_config import Endpoint, Param
 from hub.connector.urls import has_dot_segment
 from hub.connector.values import source, texts, typed
@@ -47,9 +48,8 @@ def draft_builder(
     """Return a function that builds the request; it raises BadRequest naming the parameter, this raises BadText."""
     path = path_builder(endpoint.path, {param.name: parameter(param) for param in endpoint.path_params})
     query = [(param.name, parameter(param)) for param in endpoint.query_params]
-    body = body_builder(endpoint.body) if endpoint.body else None
-    content_type = {"content-type": endpoint.body.content_type} if endpoint.body else {}
-    headers = header_builder(content_type, default_headers, endpoint.headers)
+    body = _body(endpoint)
+    headers = header_builder(default_headers, endpoint.headers)
     base = base_url.rstrip("/")
 
     def build(variables: Variables) -> Draft:
@@ -58,6 +58,12 @@ def draft_builder(
         return Draft(endpoint.method, url, headers(variables), params, body(variables) if body else None)
 
     return build
+
+
+def _body(endpoint: Endpoint) -> Callable[[Variables], Body] | None:
+    if endpoint.graphql:
+        return graphql_body(endpoint.graphql)
+    return body_builder(endpoint.body) if endpoint.body else None
 
 
 def parameter(param: Param) -> Texts:
@@ -112,8 +118,7 @@ def _source(param: Param) -> Callable[[Variables], object]:
     try:
         return source(param.value_source, param.value, param.name)
     except BadText as cause:
-        pointer = "/valueSource" if param.value_source == "expression" else "/value"
-        raise BadPart(pointer, str(cause)) from cause
+        raise BadPart("/value", str(cause)) from cause
 
 
 def _fixed(param: Param, pointer: str, value: object) -> list[str]:

@@ -6,10 +6,10 @@ from pydantic import Field
 
 from hub.connector.strict import Strict
 from hub.mapping.fields import FieldRule
+from hub.mapping.lookups import DOCUMENT_TYPE
 from hub.mapping.paths import MISSING
 
-# What a document type may be called; see `hub.documents`.
-TYPE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+TYPE_PATTERN = DOCUMENT_TYPE
 LONGEST_PATH = 1000
 
 
@@ -45,6 +45,7 @@ class ResponseMapping(Strict):
     """Without `field_mappings` a record becomes the document as it is."""
 
     data_path: str = Field(max_length=LONGEST_PATH)
+    key_field: str | None = Field(default=None, min_length=1, max_length=200)
     field_mappings: list[FieldMapping] = Field(default=[], max_length=500)
     target_shard_type_id: str | None = Field(default=None, pattern=TYPE_PATTERN)
     identifier_field: str = Field(min_length=1, max_length=LONGEST_PATH)
@@ -53,12 +54,17 @@ class ResponseMapping(Strict):
 
 
 class EndCondition(Strict):
-    type: Literal["empty_array", "count_less_than_limit", "cursor_null", "has_more_field"]
+    type: Literal[
+        "empty_array", "count_less_than_limit", "cursor_null", "has_more_field", "done_field", "total_reached"
+    ]
     field: str | None = Field(default=None, max_length=LONGEST_PATH)
 
 
 class Pagination(Strict):
+    """`location` is where the parameters go; in a body a name may be a path such as `$.page.cursor`."""
+
     type: Literal["offset", "cursor", "page", "link"]
+    location: Literal["query", "header", "body"] = "query"
     offset_param: str | None = Field(default=None, min_length=1, max_length=200)
     limit_param: str | None = Field(default=None, min_length=1, max_length=200)
     max_limit: int | None = Field(default=None, ge=1, le=100_000)
@@ -68,3 +74,4 @@ class Pagination(Strict):
     page_size_param: str | None = Field(default=None, min_length=1, max_length=200)
     next_link_path: str | None = Field(default=None, max_length=LONGEST_PATH)
     end_condition: EndCondition | None = None
+    max_pages: int | None = Field(default=None, ge=1, le=100_000)

@@ -47,11 +47,12 @@ def secret_handles(raw: Json) -> set[str]:
 def origins(raw: Json) -> dict[str, str]:
     """Return, by pointer, the origin each secret is sent to; a stored secret must not follow a change of it.
 
-    A webhook secret is sent nowhere and has none.
+    What goes to the tokenUrl is bound to the baseUrl too: the access token that it gives is sent there. A webhook
+    secret is sent nowhere and has none.
     """
     base, token = _origin_of(raw.get("baseUrl")), _origin_of(_object(raw, "auth").get("tokenUrl"))
     places = secret_fields(raw).keys() - {_WEBHOOK_SECRET}
-    return {place: token if place in _FOR_TOKEN_URL else base for place in places}
+    return {place: f"{token} {base}" if place in _FOR_TOKEN_URL else base for place in places}
 
 
 def misplaced_handles(raw: Any) -> list[str]:

@@ -10,13 +10,13 @@ from hub.connector.faults import kind_of
 from hub.connector.response_config import ResponseMapping
 from hub.core.errors import Refused
 from hub.mapping.config import Unfit, as_text
-from hub.mapping.fields import FieldRule, MappingFailed, compile_rules
+from hub.mapping.fields import FieldRule, MappingFailed
+from hub.mapping.lookups import FindDocuments
+from hub.mapping.pages import MapPage, Mapped, compile_page
 from hub.mapping.paths import MISSING, BadPath, Get, PathFailed, finder, getter, steps_of
 
 MAX_ID_BYTES = 512
 EXACT_FLOAT = 2**53  # a larger number without decimals may have lost digits on its way
-
-Map = Callable[[Any], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Record:
 
 @dataclass(frozen=True)
 class Selection:
-    """`data` gives the records of an answer; `error` the provider's message or None."""
+    """`data` gives the records of an answer; `records` maps all of a page; `error` the provider's message or None."""
 
     data: Callable[[Any], list[Any]]
-    record: Callable[[int, Any], Record]
+    records: Callable[[Sequence[Any], FindDocuments | None], list[Record]]
     error: Callable[[Any], str | None]
     total: Callable[[Any], int | None]
     page_info: Callable[[Any], Any]
@@ -50,8 +50,8 @@ def selection(config: ResponseMapping) -> Selection:
         return error_message(at_error(document))
 
     return Selection(
-        data=_data(config.data_path, error),
-        record=_record(config),
+        data=_data(config, error),
+        records=_records(config),
         error=error,
         total=lambda document: _count(total(document)),
         page_info=_optional(metadata.page_info if metadata else None),
@@ -83,31 +83,46 @@ def identifier_text(value: Any) -> str:
 
 
 def error_message(value: Any) -> str | None:
-    """Return what a provider says went wrong, in full; None when it says nothing."""
+    """Return what a provider says went wrong, in full; of a list its messages; None when it says nothing."""
     if not value:
         return None
+    if isinstance(value, list) and all(_has_message(each) for each in value):
+        return "; ".join(each["message"] for each in value)
     return orjson.dumps(value).decode() if isinstance(value, (dict, list)) else str(value)
+
+
+def _has_message(error: Any) -> bool:
+    return isinstance(error, dict) and isinstance(error.get("message"), str)
 
 
 def _optional(path: str | None) -> Get:
     return getter(path) if path else lambda _: MISSING
 
 
-def _data(path: str, error: Callable[[Any], str | None]) -> Callable[[Any], list[Any]]:
+def _data(config: ResponseMapping, error: Callable[[Any], str | None]) -> Callable[[Any], list[Any]]:
+    path, key_field = config.data_path, config.key_field
     steps = steps_of(path)
     get, every = getter(path), finder(path)
 
     def data(document: Any) -> list[Any]:
         found = every(document) if steps is None else get(document)
-        if isinstance(found, list):
+        if isinstance(found, list) and (found or steps is not None):
             return found
         if message := error(document):
             raise Refused(f"The provider answered with an error: {message}")
-        if found is None:
+        if found is None or found == []:
             return []
-        return [_one(found, path, document)]
+        one = _one(found, path, document)
+        return [one] if key_field is None else _entries(one, key_field)
 
     return data
+
+
+def _entries(by_key: Mapping[str, Any], key_field: str) -> list[Any]:
+    """Return a record for each entry of an object: its fields, or its value as `value`, and its key."""
+    return [
+        {**(value if isinstance(value, dict) else {"value": value}), key_field: key} for key, value in by_key.items()
+    ]
 
 
 def _one(found: Any, path: str, document: Any) -> Any:
@@ -129,22 +144,44 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def _record(config: ResponseMapping) -> Callable[[int, Any], Record]:
+def _records(config: ResponseMapping) -> Callable[[Sequence[Any], FindDocuments | None], list[Record]]:
     rules = [mapping.rule() for mapping in config.field_mappings]
-    mapped: Map = compile_rules(rules) if rules else dict
-    find, takes_any = identifier(config.identifier_field), _takes_any(rules)
+    map_page: MapPage = compile_page(rules) if rules else lambda raw, _: [dict(record) for record in raw]
+    id_of = _identity(identifier(config.identifier_field), _takes_any(rules))
 
-    def record(index: int, raw: Any) -> Record:
-        external_id = None
+    def records(raw: Sequence[Any], find: FindDocuments | None) -> list[Record]:
+        ids = [id_of(record) for record in raw]
+        known = [record for record, found in zip(raw, ids, strict=True) if isinstance(found, str)]
+        mapped = iter(map_page(known, find))
+        return [
+            _record(index, found, next(mapped)) if isinstance(found, str) else Record(index, rejected=str(found))
+            for index, found in enumerate(ids)
+        ]
+
+    return records
+
+
+def _identity(find: Get, takes_any: bool) -> Callable[[Any], str | Unfit | PathFailed]:
+    """Return a function that gives a record's external id, or why it has none."""
+
+    def id_of(raw: Any) -> str | Unfit | PathFailed:
+        if not takes_any and not isinstance(raw, dict):
+            return Unfit(f"the record must be an object, found {kind_of(raw)}")
         try:
-            if not takes_any and not isinstance(raw, dict):
-                raise Unfit(f"the record must be an object, found {kind_of(raw)}")
-            external_id = identifier_text(find(raw))
-            return Record(index, external_id, _storable(mapped(raw)))
-        except (Unfit, MappingFailed, PathFailed) as cause:
-            return Record(index, external_id, rejected=str(cause))
+            return identifier_text(find(raw))
+        except (Unfit, PathFailed) as cause:
+            return cause
 
-    return record
+    return id_of
+
+
+def _record(index: int, external_id: str, mapped: Mapped) -> Record:
+    if isinstance(mapped, (MappingFailed, PathFailed)):
+        return Record(index, external_id, rejected=str(mapped))
+    try:
+        return Record(index, external_id, _storable(mapped))
+    except Unfit as cause:
+        return Record(index, external_id, rejected=str(cause))
 
 
 def _takes_any(rules: Sequence[FieldRule]) -> bool:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from hub.connector.faults import kind_of
-from hub.connector.variables import BadText, Find, Variables, filler, single, variable
+from hub.connector.variables import SCOPES, BadText, Find, Variables, filler, single, variable
+from hub.core.errors import BadRequest
 from hub.mapping.config import Unfit, as_text
+from hub.mapping.expressions import BadExpression, checked, evaluated, reads
 from hub.mapping.paths import MISSING
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?", re.ASCII)
@@ -19,12 +21,12 @@ def typed(kind: str, value: Any) -> Any:
 
 
 def source(kind: str | None, value: Any, own_name: str) -> Find:
-    """Return where a value comes from: static, variable, or what the caller gives under its own name.
+    """Return where a value comes from: static, variable, expression, or what the caller gives under its own name.
 
     `kind` is the declared source; a value without one is static. Raises BadText for what cannot work.
     """
     if kind == "expression":
-        raise BadText("expressions are not available here yet; use a static value or a variable")
+        return _expression(value, own_name)
     if kind == "static" or (kind is None and value is not None):
         return _static(value)
     if value is None:
@@ -41,6 +43,26 @@ def _static(value: Any) -> Find:
     if value is None:
         raise BadText("expected a value, since its source is static")
     return lambda _: value
+
+
+def _expression(text: Any, own_name: str) -> Find:
+    """Return a function that evaluates JavaScript over params, settings and state; it may raise BadRequest."""
+    if not isinstance(text, str):
+        raise BadText(f"expected an expression such as 'params.page + 1', found {kind_of(text)}")
+    try:
+        checked(text, SCOPES)
+    except BadExpression as cause:
+        raise BadText(str(cause)) from cause
+
+    def find(variables: Variables) -> Any:
+        # A scope that is not asked for is not read: the state of a sync is kept in a table.
+        scope = {name: dict(getattr(variables, name)) if reads(text, name) else None for name in SCOPES}
+        try:
+            return evaluated(text, scope)
+        except Unfit as cause:
+            raise BadRequest(f"The expression of {own_name!r} failed: {cause}.", parameter=own_name) from cause
+
+    return find
 
 
 def _by_own_name(variables: Variables, name: str) -> Any:

@@ -87,7 +87,8 @@ def _first(variables: Variables, steps: Sequence[str]) -> Any:
     return next((value for scope in scopes if (value := _at(scope, steps)) is not MISSING), MISSING)
 
 
-def _at(value: Any, steps: Sequence[str]) -> Any:
-    for step in steps:
+def _at(scope: Mapping[str, Any], steps: Sequence[str]) -> Any:
+    value = scope.get(steps[0], MISSING)
+    for step in steps[1:]:
         value = child(value, int(step) if isinstance(value, list) and step.isdigit() else step)
     return value

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from hub.connector.endpoint_checks import check_mappings, check_path
+from hub.connector.checks import check_path
+from hub.connector.endpoint_checks import check_mappings
 from hub.connector.webhook_config import EventRouting, WebhookConfig
 from hub.core.errors import Problem
 from hub.outbound.calls import HEADER_NAME

@@ -1,7 +1,7 @@
 """What to do next when a test of an integration fails."""
 
 from hub.core.errors import HubError, TargetForbidden
-from hub.outbound.calls import Reply
+from hub.outbound.calls import Deferred, Reply
 
 BY_STATUS = {
     400: "Compare the request with what the provider documents.",
@@ -35,6 +35,8 @@ def advice(failure: HubError, reply: Reply | None) -> str:
     """Return what to do about a call that failed; `reply` is its answer, if there was one."""
     if isinstance(failure, TargetForbidden):
         return ADDRESSES
+    if isinstance(failure, Deferred):
+        return BY_STATUS[429]
     if reply is None:
         return REACHING
     return READING if 200 <= reply.status < 300 else _advice_by_status(reply.status)

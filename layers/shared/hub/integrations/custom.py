@@ -20,6 +20,7 @@ Json = dict[str, Any]
 
 RESTORABLE_DAYS = 31
 CREDENTIALS_KIND = "connector"
+TOKENS_KIND = "token"
 # What S000 calls the states; an inactive integration is one that was never activated, or was switched off.
 STATUS_IN_S000 = {"draft": "inactive", "pending_auth": "inactive", "active": "active", "paused": "inactive"}
 STATUSES = ("active", "inactive", "error")
@@ -91,7 +92,8 @@ def delete(change: Change, current: CustomIntegration) -> None:
     The deletion is a version of its own: a change that was under way must not bring the integration back.
     """
     tenant, config = change.caller.tenant, change.tables.config
-    version = current.connector["version"]
+    version, published = current.connector["version"], current.connector.get("publishedVersion")
+    unchanged, read = is_as_read(current)
     expiry = {"expires": int(clock.epoch_s()) + RESTORABLE_DAYS * DAY_S}
     change.add(
         Update(
@@ -104,13 +106,19 @@ def delete(change: Change, current: CustomIntegration) -> None:
             config,
             key(tenant, "connector", current.id),
             "SET expiresEpochS = :expires, version = :next",
-            {**expiry, "version_read": version, "next": version + 1},
-            IS_UNCHANGED,
+            {**expiry, **read, "next": version + 1},
+            unchanged,
         ),
         Delete(config, name_place(tenant, current.integration["name"])),
     )
+    for kept in {version, published or version}:  # all other versions expire already
+        change.add(Update(config, version_place(tenant, current.id, kept), "SET expiresEpochS = :expires", expiry))
     if current.integration["storedSecrets"]:
         place = key(tenant, CREDENTIALS_KIND, current.id)
+        change.add(Update(change.tables.credentials, place, "SET expiresEpochS = :expires", expiry))
+    if uses_tokens(current.definition):
+        # A worker may be fetching the first token now: what it stores adds to this and expires with it.
+        place = key(tenant, TOKENS_KIND, current.id)
         change.add(Update(change.tables.credentials, place, "SET expiresEpochS = :expires", expiry))
     change.audit("integration.deleted", current.id, name=current.integration["name"])
 
@@ -122,9 +130,17 @@ def explain_conflict(failure: ConditionFailed, name: str) -> Conflict:
     return Conflict("The integration was changed by another request; read it again.")
 
 
-def must_be_runnable(found: CustomIntegration) -> None:
-    """Refuse to sync an integration that was switched off or lacks a secret."""
-    must_have_secrets(found)
+def is_as_read(current: CustomIntegration) -> tuple[str, Json]:
+    """Return the condition, with its values, that neither draft nor published version changed since they were read."""
+    published = current.connector.get("publishedVersion")
+    read = {"version_read": current.connector["version"]}
+    if published is None:
+        return f"{IS_UNCHANGED} AND attribute_not_exists(publishedVersion)", read
+    return f"{IS_UNCHANGED} AND publishedVersion = :published_read", {**read, "published_read": published}
+
+
+def must_not_be_paused(found: CustomIntegration) -> None:
+    """Refuse to sync an integration that was switched off."""
     if found.integration["status"] == "paused":
         raise Conflict("The integration is inactive; set its status to active first.", status="inactive")
 
@@ -132,13 +148,23 @@ def must_be_runnable(found: CustomIntegration) -> None:
 def must_have_secrets(found: CustomIntegration) -> None:
     """Refuse to call out for an integration that lacks a secret."""
     if found.integration["missingSecrets"]:
-        problems = [Problem(name, "enter this secret again") for name in found.integration["missingSecrets"]]
-        raise BadDefinition("Secrets are missing since the address was changed.", problems)
+        problems = [Problem(name, "enter this secret") for name in found.integration["missingSecrets"]]
+        raise BadDefinition("Secrets are missing; enter them before the first call.", problems)
+
+
+def uses_tokens(definition: Json) -> bool:
+    """Say whether the hub fetches access tokens for a connector."""
+    return (definition.get("auth") or {}).get("type") == "oauth2"
 
 
 def name_place(tenant: Tenant, name: str) -> Key:
     """Return the key of the item that makes a name unique in its tenant."""
     return key(tenant, "unique", f"custom-integration#{name}")
+
+
+def version_place(tenant: Tenant, integration_id: str, version: int) -> Key:
+    """Return the key of one version of a connector; in a partition the versions stand in their order."""
+    return key(tenant, f"connector-version#{integration_id}", f"{version:08d}")
 
 
 def view(found: CustomIntegration) -> Json:
@@ -151,6 +177,7 @@ def view(found: CustomIntegration) -> Json:
         "type": definition["integrationType"].removesuffix("_api"),
         "status": STATUS_IN_S000.get(integration["status"], "error"),
         "version": found.connector["version"],
+        "publishedVersion": found.connector.get("publishedVersion"),
         **{name: integration[name] for name in ("createdAt", "createdBy", "updatedAt", "updatedBy")},
         **{name: integration[name] for name in ("lastTestedAt", "lastTestResult") if name in integration},
     }

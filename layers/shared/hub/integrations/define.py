@@ -10,29 +10,49 @@ from hub.connector.definition import check_definition, merge_definition
 from hub.connector.faults import SET_BY_HUB
 from hub.connector.secrets import extract_secrets, origins, secret_handles
 from hub.core import clock, jsontext
-from hub.core.errors import BadDefinition, BadHandle, BadRequest, Problem, TargetForbidden
+from hub.core.errors import BadDefinition, BadHandle, BadRequest, Problem, TargetForbidden, TooLarge
 from hub.core.ids import new_id
 from hub.core.journal import Change
-from hub.core.tables import IS_NEW, IS_UNCHANGED, Delete, Put, key
+from hub.core.tables import IS_NEW, Delete, Put, Update, key
 from hub.core.vault import Vault
-from hub.integrations.custom import CREDENTIALS_KIND, CustomIntegration, name_place, view
+from hub.integrations import versions
+from hub.integrations.custom import (
+    CREDENTIALS_KIND,
+    TOKENS_KIND,
+    CustomIntegration,
+    is_as_read,
+    name_place,
+    uses_tokens,
+    view,
+)
 from hub.outbound.guard import Guard
 
 Json = dict[str, Any]
 
+MAX_DEFINITION_BYTES = 300 * 1024
 _ONLY_SHOWN = SET_BY_HUB | {"secretsRequired"}
+_SET_BY_UPDATE = (
+    "name displayName description integrationType status storedSecrets missingSecrets updatedAt updatedBy".split()
+)
 _WRITABLE_STATUS = {"active": "active", "inactive": "paused"}
 
 
-def create(change: Change, vault: Vault, guard: Guard, body: Json) -> CustomIntegration:
-    """Add a new custom integration to `change`; raises BadDefinition with every fault."""
+def create(
+    change: Change, vault: Vault, guard: Guard, body: Json, awaited: frozenset[str] = frozenset()
+) -> CustomIntegration:
+    """Add a new custom integration to `change`; raises BadDefinition with every fault.
+
+    `awaited` are the secret fields, by pointer, in which a handle stands for a secret that is yet to be entered.
+    """
     raw, status = _split_status(body, present="draft")
-    definition, secrets = extract_secrets(_checked(raw, guard))
-    _refuse_unknown_handles(definition, known=secrets)
-    made = _new_items(change, definition, status, sorted(secrets))
+    definition, secrets = extract_secrets(checked(raw, guard))
+    _refuse_unknown_handles(definition, known=secrets.keys() | awaited)
+    missing = sorted((secret_handles(definition) & awaited) - secrets.keys())
+    made = _new_items(change, definition, status, sorted(secrets), missing)
     change.add(
         Put(change.tables.config, made.integration, IS_NEW),
         Put(change.tables.config, made.connector, IS_NEW),
+        versions.first(change.tables.config, made),
         _name_claim(change, definition["name"], made.id),
     )
     _store_secrets(change, vault, made.id, secrets, kept=())
@@ -43,19 +63,22 @@ def create(change: Change, vault: Vault, guard: Guard, body: Json) -> CustomInte
 def update(change: Change, vault: Vault, guard: Guard, current: CustomIntegration, patch: Json) -> CustomIntegration:
     """Add the merged definition to `change` as the next version; secrets that were entered for another origin go."""
     patch, status = _split_status(_without_echo(patch, current), present=current.integration["status"])
-    definition, secrets = extract_secrets(_checked(merge_definition(current.definition, patch), guard))
+    definition, secrets = extract_secrets(checked(merge_definition(current.definition, patch), guard))
     stored, missing = set(current.integration["storedSecrets"]), set(current.integration["missingSecrets"])
     _refuse_unknown_handles(definition, known=stored | missing | secrets.keys())
     missing = _missing_after(current, definition, stored, secrets.keys())
     kept = (secret_handles(definition) & stored) - missing - secrets.keys()
     changed = _changed_items(change, current, definition, status, sorted(kept | secrets.keys()), sorted(missing))
     _add_update(change, current, changed, definition["name"])
+    words = _changed_words(current, changed, secrets)
+    change.add(*versions.following(change.tables.config, current, changed, words))
     _store_secrets(change, vault, current.id, secrets, kept)
+    _drop_tokens(change, current, definition)
     change.audit("integration.updated", current.id, fields=sorted(patch), version=changed.connector["version"])
     return changed
 
 
-def _checked(raw: Json, guard: Guard) -> Json:
+def checked(raw: Json, guard: Guard) -> Json:
     """Return the definition as it is to be stored, once its form is right and its addresses may be called.
 
     Names are resolved when they are called, each time: today's address of a name says nothing about tomorrow's.
@@ -95,15 +118,17 @@ def _split_status(body: Json, present: str) -> tuple[Json, str]:
     return rest, "draft" if wanted == "paused" and present == "draft" else wanted
 
 
-def _new_items(change: Change, definition: Json, status: str, secrets: list[str]) -> CustomIntegration:
+def _new_items(
+    change: Change, definition: Json, status: str, secrets: list[str], missing: list[str]
+) -> CustomIntegration:
     tenant, integration_id, now, actor = change.caller.tenant, new_id("int"), clock.now(), change.caller.actor
     integration = {
         **key(tenant, "integration", integration_id),
         **_summary(definition),
         "isCustom": True,
-        "status": status,
+        "status": "pending_auth" if missing else status,
         "storedSecrets": secrets,
-        "missingSecrets": [],
+        "missingSecrets": missing,
         "createdAt": now,
         "createdBy": actor,
         "updatedAt": now,
@@ -111,7 +136,7 @@ def _new_items(change: Change, definition: Json, status: str, secrets: list[str]
     }
     connector = {
         **key(tenant, "connector", integration_id),
-        "definition": jsontext.dump(definition),
+        "definition": _stored_text(definition),
         "version": 1,
         "createdAt": now,
     }
@@ -141,10 +166,18 @@ def _changed_items(
     }
     connector = {
         **current.connector,
-        "definition": jsontext.dump(definition),
+        "definition": _stored_text(definition),
         "version": current.connector["version"] + 1,
     }
     return CustomIntegration(integration, connector)
+
+
+def _stored_text(definition: Json) -> str:
+    """A merge patch can grow a definition beyond what a body may have, and an item holds 400 KB at most."""
+    text = jsontext.dump(definition)
+    if len(text.encode()) > MAX_DEFINITION_BYTES:
+        raise TooLarge(f"A definition may have at most {MAX_DEFINITION_BYTES} bytes, found {len(text.encode())}.")
+    return text
 
 
 def _summary(definition: Json) -> Json:
@@ -152,12 +185,30 @@ def _summary(definition: Json) -> Json:
 
 
 def _add_update(change: Change, current: CustomIntegration, changed: CustomIntegration, name: str) -> None:
-    config = change.tables.config
-    version = {"version_read": current.connector["version"]}
-    change.add(Put(config, changed.connector, IS_UNCHANGED, version), Put(config, changed.integration))
+    """Set what changed and nothing else: a test or a publication may write to the same items."""
+    tenant, config = change.caller.tenant, change.tables.config
+    unchanged, read = is_as_read(current)
+    connector = {part: changed.connector[part] for part in ("definition", "version")}
+    integration = {part: changed.integration[part] for part in _SET_BY_UPDATE}
+    change.add(
+        Update(config, key(tenant, "connector", current.id), _set(connector), {**connector, **read}, unchanged),
+        Update(config, key(tenant, "integration", current.id), _set(integration), integration),
+    )
     if name != current.integration["name"]:
-        former = name_place(change.caller.tenant, current.integration["name"])
+        former = name_place(tenant, current.integration["name"])
         change.add(_name_claim(change, name, current.id), Delete(config, former))
+
+
+def _set(values: Iterable[str]) -> str:
+    return "SET " + ", ".join(f"{name} = :{name}" for name in values)
+
+
+def _changed_words(current: CustomIntegration, changed: CustomIntegration, secrets: Iterable[str]) -> set[str]:
+    """Return the top-level words whose value changed, and those in which a secret was entered."""
+    before, after = current.definition, changed.definition
+    words = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    words |= {place.split("/")[1] for place in secrets}
+    return words | ({"status"} if current.integration["status"] != changed.integration["status"] else set())
 
 
 def _name_claim(change: Change, name: str, integration_id: str) -> Put:
@@ -180,6 +231,12 @@ def _refuse_unknown_handles(definition: Json, known: Iterable[str]) -> None:
     if unknown:
         problems = [Problem(name, "a handle means 'unchanged', and no secret is stored here") for name in unknown]
         raise BadHandle("A secret handle stands where no secret is stored.", problems)
+
+
+def _drop_tokens(change: Change, current: CustomIntegration, definition: Json) -> None:
+    """Delete the fetched tokens of a connector that authenticates in another way from now on."""
+    if uses_tokens(current.definition) and not uses_tokens(definition):
+        change.add(Delete(change.tables.credentials, key(change.caller.tenant, TOKENS_KIND, current.id)))
 
 
 def _store_secrets(

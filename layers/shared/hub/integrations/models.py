@@ -5,7 +5,7 @@ The definition itself is checked by `hub.connector.definition`, which says more 
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from hub.connector.definition import ConnectorDefinition
 
@@ -39,6 +39,7 @@ class CustomIntegration(BaseModel):
     endpoints: list[dict[str, Any]] = []
     status: Literal["active", "inactive", "error"]
     version: int
+    publishedVersion: int | None
     createdAt: str
     createdBy: str
     updatedAt: str
@@ -57,4 +58,52 @@ class CustomIntegrationPage(BaseModel):
     offset: int
     hasMore: bool
     nextOffset: int | None = None
+    nextCursor: str | None = None
+
+
+class PublishRequest(BaseModel):
+    """Which version syncs are to run; the draft where none is named."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int | None = Field(default=None, ge=1, le=99_999_999, strict=True)
+    note: str | None = Field(default=None, max_length=500)
+
+
+class Publication(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: int
+    publishedAt: str
+    publishedBy: str
+    note: str | None = None
+
+
+class Version(BaseModel):
+    """`changes` are the top-level words that differ from the version before; all of them in the first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int
+    createdAt: str
+    createdBy: str
+    changes: list[str]
+    isPublished: bool
+    publishedAt: str | None = None
+    publishedBy: str | None = None
+    note: str | None = None
+
+
+class VersionDefinition(Version):
+    definition: dict[str, Any]
+
+
+class VersionPage(BaseModel):
+    """A history is not counted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[Version]
+    limit: int
+    hasMore: bool
     nextCursor: str | None = None

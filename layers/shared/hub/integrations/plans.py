@@ -30,8 +30,17 @@ def must_have_address(found: CustomIntegration) -> None:
         raise BadDefinition("The integration has no address to call.", [Problem("/baseUrl", "expected a URL")])
 
 
+def document_of(record: Record) -> documents.Incoming:
+    """Return the document that a record becomes; raises Unstorable."""
+    if record.rejected is not None or record.external_id is None or record.content is None:
+        raise documents.Unstorable(record.rejected or "the record has no id or no content")
+    return documents.Incoming.of(record.external_id, record.content)
+
+
 def fault_of(record: Record) -> str | None:
     """Say why a record does not become a document, None when it does."""
-    if record.rejected is not None or record.external_id is None or record.content is None:
-        return record.rejected or "the record has no id or no content"
-    return documents.fault_of(record.external_id, record.content)
+    try:
+        document_of(record)
+    except documents.Unstorable as fault:
+        return str(fault)
+    return None

@@ -4,15 +4,19 @@ An endpoint runs by the plan that a sync runs by, with one try per page; nothing
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from hub import documents
 from hub.connector.authenticate import Credentials
 from hub.connector.definition import ConnectorDefinition
 from hub.connector.excerpts import shown_reply, shown_request
-from hub.connector.plan import PageRun, Position
-from hub.connector.probe import ONE_TRY, Witness, base_call, credentials_of, telling, tried_once
+from hub.connector.exchange import UNAUTHORIZED
+from hub.connector.plan import Means, PageRun, Plan, Position
+from hub.connector.probe import ONE_TRY, Witness, base_call, tried_once
+from hub.connector.rates import limits_of, rate_headers_of
 from hub.connector.urls import without_query
 from hub.connector.variables import Variables
 from hub.core import clock
@@ -20,15 +24,18 @@ from hub.core.caller import Tenant
 from hub.core.errors import BadRequest, HubError, NotFound, UpstreamError
 from hub.core.ids import ulid
 from hub.core.journal import Change
-from hub.core.tables import Update
+from hub.core.tables import Tables, Update
 from hub.core.vault import Vault
-from hub.integrations import advice, custom, plans, request_log
+from hub.integrations import advice, custom, plans, request_log, versions
 from hub.integrations.custom import CustomIntegration
 from hub.integrations.expectations import Expected, compiled
 from hub.integrations.preview import Preview, Walk
 from hub.integrations.testing_models import EndpointTestConfig
+from hub.integrations.testing_tokens import Signature, signature
+from hub.outbound.budget import Limit, RateHeaders
 from hub.outbound.calls import Call, Reply
 from hub.outbound.retry import Sender, send_with_retries
+from hub.outbound.traffic import Rules, Traffic
 
 Json = dict[str, Any]
 
@@ -47,17 +54,25 @@ class Tester:
 
     vault: Vault
     client: Sender
+    tables: Tables
     now: Callable[[], float] = time.monotonic
 
     def test_connection(self, found: CustomIntegration, config: EndpointTestConfig) -> Json:
-        """Return the TestResult of a GET of the baseUrl; whatever answers without refusing the credentials is fine."""
+        """Return the TestResult of the healthEndpoint's first request.
+
+        Without one: of a GET of the baseUrl; whatever answers without refusing the credentials is fine.
+        """
         test = self._prepare(found, config)
+        if (unsigned := test.unsigned()) is not None:
+            return unsigned
+        if test.definition.health_endpoint is not None:
+            return self._test_health(found, test.definition.health_endpoint, test)
         call = base_call(test.definition, test.credentials, test.variables)
-        timeout_s = test.definition.timeout / 1000
         try:
-            reply = send_with_retries(
-                test.witness, call, ONE_TRY, timeout_s=timeout_s, give_up_at=test.give_up_at, idempotent=False
-            )
+            reply = test.sent(call)
+            if reply.status == UNAUTHORIZED and (renewed := test.signed.signer.renewed()) is not None:
+                call = base_call(test.definition, renewed, test.variables)
+                reply = test.sent(call)
         except (BadRequest, UpstreamError) as failure:
             return test.result(call, None, error=self._explained(test, failure))
         error, note = advice.judged_connection(reply.status, without_query(call.url))
@@ -71,10 +86,9 @@ class Tester:
         if endpoint_id not in {endpoint["id"] for endpoint in found.definition["endpoints"]}:
             raise NotFound("The integration has no such endpoint.")
         test = self._prepare(found, config)
-        plan = tried_once(plans.plan_of(found.connector["definition"], endpoint_id))
-        pages = plan.bind(
-            params=test.variables.params, settings={}, state={}, secrets=test.secrets, client=test.witness
-        )
+        if (unsigned := test.unsigned()) is not None:
+            return unsigned
+        plan, pages = self._bound(found, endpoint_id, test)
         walk = Walk(plan, test.witness, Preview(test.credentials, test.witness))
         error = self._walk(walk, pages, test)
         call, reply = walk.shown
@@ -82,23 +96,56 @@ class Tester:
             raise BadRequest(error or "The request could not be built.")
         return test.result(call, reply, error=error or walk.preview.refusal, **walk.view())
 
+    def _test_health(self, found: CustomIntegration, endpoint_id: str, test: "Test") -> Json:
+        error = None
+        try:
+            self._bound(found, endpoint_id, test)[1].fetch(give_up_at=test.give_up_at)
+        except (BadRequest, UpstreamError) as failure:
+            error = self._explained(test, failure)
+        if test.witness.call is None:
+            raise BadRequest(error or "The request could not be built.")
+        return test.result(test.witness.call, test.witness.reply, error=error)
+
+    def _bound(self, found: CustomIntegration, endpoint_id: str, test: "Test") -> tuple[Plan, PageRun]:
+        plan = tried_once(plans.plan_of(found.connector["definition"], endpoint_id))
+        test.witness.client = self._regulated(found, plan.limits, plan.rate_headers)
+        means = Means(
+            client=test.witness,
+            secrets=test.secrets,
+            tokens=test.signed.tokens,
+            find_documents=partial(documents.find_many, self.tables.documents, Tenant.of_item(found.integration)),
+        )
+        pages = plan.bind(test.variables, means)
+        return plan, pages
+
     def _prepare(self, found: CustomIntegration, config: EndpointTestConfig) -> "Test":
         began = self.now()
         custom.must_have_secrets(found)
         plans.must_have_address(found)
         expected = compiled(config.expectations)
         definition = plans.definition_of(found.connector["definition"])
-        secrets = self.vault.read(Tenant.of_item(found.integration), custom.CREDENTIALS_KIND, found.id)
-        credentials = credentials_of(definition, secrets)
+        secrets = versions.secrets_of(self.tables.config, self.vault, found)
+        signed = signature(self.vault, self.client, found, definition, secrets)
+        client = self._regulated(found, limits_of(definition, None), rate_headers_of(definition, None))
         return Test(
             definition=definition,
             secrets=secrets,
-            credentials=credentials,
+            signed=signed,
             variables=Variables({**config.testBody, **config.testParams}),
             expected=expected,
-            witness=Witness(self.client, telling(credentials)),
+            witness=Witness(client, signed.hide()),
             give_up_at=began + LIMIT_S,
         )
+
+    def _regulated(self, found: CustomIntegration, limits: Sequence[Limit], headers: RateHeaders) -> Sender:
+        """Return the way out for a test, which counts for the provider as a sync's calls do.
+
+        It asks no circuit breaker: who tests wants to see what the provider says now, and what a half-done definition
+        meets shall not hold back the syncs.
+        """
+        rules = Rules(has_breaker=False)
+        traffic = Traffic(self.tables.coordination, Tenant.of_item(found.integration), found.id, rules)
+        return traffic.regulated(self.client, limits, headers)
 
     def _walk(self, walk: Walk, pages: PageRun, test: "Test") -> str | None:
         """Go through the pages until they or the test end; return what went wrong."""
@@ -127,11 +174,28 @@ class Test:
 
     definition: ConnectorDefinition
     secrets: dict[str, str]
-    credentials: Credentials
+    signed: Signature
     variables: Variables
     expected: Expected
     witness: Witness
     give_up_at: float
+
+    @property
+    def credentials(self) -> Credentials:
+        return self.signed.credentials
+
+    def sent(self, call: Call) -> Reply:
+        timeout_s = self.definition.timeout / 1000
+        return send_with_retries(
+            self.witness, call, ONE_TRY, timeout_s=timeout_s, give_up_at=self.give_up_at, idempotent=False
+        )
+
+    def unsigned(self) -> Json | None:
+        """Return the TestResult of a test that got no access token; its request is the one for the token."""
+        refusal, call = self.signed.refusal, self.signed.asked
+        if refusal is None or call is None:
+            return None
+        return self.result(call, None, error=f"The hub got no access token. {refusal.message}")
 
     def result(self, call: Call, reply: Reply | None, *, error: str | None, **facts: Any) -> Json:
         """Return S000's TestResult; fields without a value are left out."""

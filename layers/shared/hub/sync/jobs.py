@@ -78,16 +78,29 @@ class Cancelled(Exception):
     """Somebody cancelled the job while its page was under way."""
 
 
-def start(change: Change, integration_id: str, endpoint_id: str, entity: str, params: Json, version: int) -> Item:
+@dataclass(frozen=True)
+class Wanted:
+    """What a new job is to do; a fresh one reads everything, even where the provider would say that nothing changed."""
+
+    integration_id: str
+    endpoint_id: str
+    entity: str
+    params: Json
+    connector_version: int
+    is_fresh: bool = False
+
+
+def start(change: Change, wanted: Wanted) -> Item:
     """Add a new pending job to `change`, with the lock that keeps a second run of the same entity out."""
     job_id, now = new_id("job"), clock.epoch_s()
     job = {
         **key(change.caller.tenant, "job", job_id),
-        "integrationId": integration_id,
-        "endpointId": endpoint_id,
-        "entityType": entity,
-        "connectorVersion": version,
-        "params": jsontext.dump(params),
+        "integrationId": wanted.integration_id,
+        "endpointId": wanted.endpoint_id,
+        "entityType": wanted.entity,
+        "connectorVersion": wanted.connector_version,
+        "params": jsontext.dump(wanted.params),
+        "isFresh": wanted.is_fresh,
         "jobType": "FULL_SYNC",
         "direction": "INBOUND",
         "status": "PENDING",
@@ -107,7 +120,7 @@ def start(change: Change, integration_id: str, endpoint_id: str, entity: str, pa
         "expiresEpochS": _expiry(change.keep_days),
     }
     change.add(Put(change.tables.activity, job, IS_NEW), _lock(change.tables, job))
-    change.audit("sync.requested", job_id, integrationId=integration_id, endpointId=endpoint_id)
+    change.audit("sync.requested", job_id, integrationId=wanted.integration_id, endpointId=wanted.endpoint_id)
     return job
 
 
@@ -173,8 +186,11 @@ def checkpoint(tables: Tables, held: Claim, progress: Json, log: Put, lease_s: i
     return Claim({**held.job, **changed}, held.me)
 
 
-def finish(tables: Tables, held: Claim, status: str, progress: Json, log: Put) -> Item:
-    """End the job and release its lock; raises Cancelled where only the status CANCELLED is still possible."""
+def finish(tables: Tables, held: Claim, status: str, progress: Json, *with_it: Write) -> Item:
+    """End the job and release its lock, in one transaction `with_it`.
+
+    Raises Cancelled where only the status CANCELLED is still possible.
+    """
     ended = {**progress, "status": status, "owner": "", "leaseUntil": 0}
     if status == "CANCELLED":
         write = _set(tables, held, ended, _IS_MINE, remove="dueShard, dueAt")
@@ -185,7 +201,7 @@ def finish(tables: Tables, held: Claim, status: str, progress: Json, log: Put) -
     release = Delete(
         tables.coordination, _lock_place(held.job), "attribute_not_exists(pk) OR jobId = :id", {"id": held.job["sk"]}
     )
-    _write(tables, held, write, log, release)
+    _write(tables, held, write, release, *with_it)
     return {**held.job, **ended}
 
 

@@ -6,13 +6,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class SyncRequest(BaseModel):
-    """What `POST /api/v1/custom-integrations/{id}/sync` takes; both maps fill the endpoint's variables."""
+    """What `POST /api/v1/custom-integrations/{id}/sync` takes; both maps fill the endpoint's variables.
+
+    `fresh` reads everything, even where the provider would say that nothing has changed since the last sync.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     endpointId: str = Field(min_length=1, max_length=128)
     params: dict[str, Any] = {}
     body: dict[str, Any] = {}
+    fresh: bool = False
 
 
 class Counted(BaseModel):
@@ -25,7 +29,7 @@ class Counted(BaseModel):
 
 
 class SyncJob(BaseModel):
-    """S004's SyncJob and what the hub adds: endpointId, params, page, counters, stopReason, nextAttemptAt."""
+    """S004's SyncJob; the hub adds endpointId, connectorVersion, params, page, counters, stopReason, nextAttemptAt."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,6 +51,7 @@ class SyncJob(BaseModel):
     createdAt: str
     createdBy: str
     endpointId: str
+    connectorVersion: int
     params: dict[str, Any]
     page: int
     counters: Counted

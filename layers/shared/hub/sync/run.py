@@ -7,25 +7,36 @@ wrote them. The job ends, is handed on with a delay, or is left to whoever holds
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hub import documents
-from hub.connector.plan import Page, PageRun, Position
+from hub.connector.actions import Judge
+from hub.connector.ahead import MOST_AHEAD
+from hub.connector.plan import Means, Page, PageRun, Plan, Position
+from hub.connector.variables import Variables
 from hub.core import events, jsontext, logs, queues
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
-from hub.core.errors import Conflict, HubError, UpstreamError
+from hub.core.errors import HubError, UpstreamError
 from hub.core.queues import Hint
 from hub.core.resources import Resources
+from hub.core.tables import Write
 from hub.core.vault import Vault
-from hub.integrations import custom
-from hub.integrations.plans import fault_of, plan_of
+from hub.integrations import custom, versions
+from hub.integrations.plans import document_of, plan_of
+from hub.integrations.tokens import token_source
+from hub.outbound.calls import Deferred
 from hub.outbound.retry import Sender
-from hub.sync import jobs
+from hub.outbound.traffic import Traffic
+from hub.sync import jobs, pauses
 from hub.sync.jobs import Cancelled, Claim, Counters, LeaseLost
+from hub.sync.state import State
+from hub.sync.state import after as state_after
 
 Json = dict[str, Any]
 
@@ -40,12 +51,16 @@ DEFAULT_ENTITY = "record"
 
 @dataclass(frozen=True)
 class Worker:
-    """What a run needs from the function it runs in; `remaining_ms` says how long that function may still live."""
+    """What a run needs from the function it runs in; `remaining_ms` says how long that function may still live.
+
+    Up to `most_ahead` pages are fetched while those before them are stored.
+    """
 
     resources: Resources
     vault: Vault
     client: Sender
     remaining_ms: Callable[[], int]
+    most_ahead: int = MOST_AHEAD
 
     def run(self, hint: Hint) -> None:
         """Work on the job the hint names; returns when it ended, was handed on, or belongs to someone else."""
@@ -67,23 +82,38 @@ class Worker:
                 raise UpstreamError(
                     f"No page was completed in {jobs.MAX_HOPS} runs in a row; the last position is kept."
                 )
-            self._pages(held, self._bind(held))
+            state = State(self.resources.tables.activity, held.job)
+            with closing(self._bind(held, state)) as pages:
+                self._pages(held, pages, state)
         except LeaseLost:
             raise
         except HubError as error:
             self._failed(held.refreshed(self.resources.tables), error)
 
-    def _bind(self, held: Claim) -> PageRun:
-        found = custom.get(self.resources.tables.config, held.tenant, held.job["integrationId"])
-        custom.must_be_runnable(found)
-        if found.connector["version"] != held.job["connectorVersion"]:
-            raise Conflict("The connector was changed while the job ran; start the sync again.")
-        secrets = self.vault.read(held.tenant, custom.CREDENTIALS_KIND, found.id)
-        params: Json = jsontext.load(held.job["params"])
-        plan = plan_of(found.connector["definition"], held.job["endpointId"])
-        return plan.bind(params=params, settings={}, state={}, secrets=secrets, client=self.client)
+    def _bind(self, held: Claim, state: State) -> PageRun:
+        config = self.resources.tables.config
+        found = custom.get(config, held.tenant, held.job["integrationId"])
+        custom.must_not_be_paused(found)
+        chosen = versions.at(config, found, held.job["connectorVersion"])
+        secrets = versions.secrets_of(config, self.vault, found)
+        plan = plan_of(chosen.connector["definition"], held.job["endpointId"])
+        means = Means(
+            client=self._regulated(found.id, held.tenant, plan),
+            secrets=secrets,
+            # The token server is another system: neither the provider's limits nor its failures are its own.
+            tokens=token_source(self.vault, self.client, held.tenant, found.id, plan.auth, secrets),
+            find_documents=partial(documents.find_many, self.resources.tables.documents, held.tenant),
+            validators=None if held.job["position"] or held.job.get("isFresh") else state.validators,
+            most_ahead=self.most_ahead,
+        )
+        return plan.bind(Variables(jsontext.load(held.job["params"]), state=state), means)
 
-    def _pages(self, held: Claim, pages: PageRun) -> None:
+    def _regulated(self, integration_id: str, tenant: Tenant, plan: Plan) -> Sender:
+        """Return the way to the provider. Answers are judged in it: a rule may say that one is a rate limit."""
+        traffic = Traffic(self.resources.tables.coordination, tenant, integration_id)
+        return traffic.regulated(Judge(self.client, plan.exchange.rules), plan.limits, plan.rate_headers)
+
+    def _pages(self, held: Claim, pages: PageRun, state: State) -> None:
         slowest_s = 0.0
         while True:
             began = time.monotonic()
@@ -91,7 +121,7 @@ class Worker:
             progress = self._store(held, page)
             try:
                 if page.next is None:
-                    self._finish(held, page, progress)
+                    self._finish(held, page, progress, state)
                     return
                 held = self._checkpoint(held, page, progress)
                 slowest_s = max(slowest_s, time.monotonic() - began)
@@ -120,6 +150,7 @@ class Worker:
             "counters": asdict(Counters.of(held.job).plus(counted)),
             "total": page.total if page.total is not None else held.job["total"],
             "errors": [*held.job["errors"], *errors][:KEPT_ERRORS],
+            **pauses.OVER,
         }
 
     def _checkpoint(self, held: Claim, page: Page, progress: Json) -> Claim:
@@ -129,7 +160,7 @@ class Worker:
         self._say("sync.page", after.job, page)
         return after
 
-    def _finish(self, held: Claim, page: Page, progress: Json) -> None:
+    def _finish(self, held: Claim, page: Page, progress: Json, state: State) -> None:
         facts = _page_facts(held, page, progress)
         self._say("sync.page", {**held.job, **progress}, page)
         progress = {**progress, "stopReason": page.stop_reason, "hops": 0}
@@ -138,14 +169,18 @@ class Worker:
             progress["errors"] = [*progress["errors"], {"page": held.job["page"], "reason": fault}]
             self._end(held, "FAILED", progress, fault, facts)
         else:
-            self._end(held, "COMPLETED", progress, f"last page stored ({page.stop_reason})", facts)
+            kept = state_after(self.resources.tables.activity, held.job, page, state)
+            self._end(held, "COMPLETED", progress, f"last page stored ({page.stop_reason})", facts, kept)
 
     def _failed(self, held: Claim, error: HubError) -> None:
         """Decide what follows an error: the same call later, or the end of the job."""
+        error = pauses.given_up(held.job, error)
         fault = {"page": held.job["page"], "code": error.code, "reason": error.message}
         progress = {"errors": [*held.job["errors"], fault][-KEPT_ERRORS:]}
         try:
-            if error.retryable and held.job["hops"] < jobs.MAX_HOPS:
+            if isinstance(error, Deferred):
+                self._hand_on(held, pauses.wait_s(error), pauses.begun(held.job), error.message)
+            elif error.retryable and held.job["hops"] < jobs.MAX_HOPS:
                 self._hand_on(held, _wait_s(held, error), progress, error.message)
             else:
                 self._end(held, "FAILED", {**progress, "stopReason": "failed"}, error.message, {"code": error.code})
@@ -160,9 +195,9 @@ class Worker:
             queue_url = self.resources.settings.sync_queue_url
             queues.send(self.resources.sqs, queue_url, Hint(held.tenant, job["sk"]), delay_s=round(wait_s + 0.5))
 
-    def _end(self, held: Claim, status: str, progress: Json, message: str, facts: Json) -> None:
+    def _end(self, held: Claim, status: str, progress: Json, message: str, facts: Json, *more: Write) -> None:
         log = self._log(held, status.lower(), message, facts)
-        job = jobs.finish(self.resources.tables, held, status, progress, log)
+        job = jobs.finish(self.resources.tables, held, status, progress, log, *more)
         logs.info(
             "job.ended",
             tenant=held.tenant.id,
@@ -224,11 +259,10 @@ def _sorted_out(page: Page) -> tuple[list[documents.Incoming], list[Json]]:
     accepted: list[documents.Incoming] = []
     refused: list[Json] = []
     for record in page.records:
-        fault = fault_of(record)
-        if fault is None and record.external_id is not None and record.content is not None:
-            accepted.append(documents.Incoming(record.external_id, record.content))
-        else:
-            refused.append({"index": record.index, "externalId": record.external_id, "reason": fault})
+        try:
+            accepted.append(document_of(record))
+        except documents.Unstorable as fault:
+            refused.append({"index": record.index, "externalId": record.external_id, "reason": str(fault)})
     return accepted, refused
 
 

@@ -3,38 +3,75 @@
 from typing import Any
 
 from hub.connector.variables import Variables
+from hub.core import clock
 from hub.core.attributes import Item
-from hub.core.errors import BadDefinition, Conflict, Problem
+from hub.core.errors import BadDefinition, Conflict, HubError, Problem, RateLimited
 from hub.core.journal import Change
-from hub.integrations import custom
+from hub.core.tables import ConditionFailed, Put, key
+from hub.integrations import custom, versions
 from hub.integrations.custom import CustomIntegration
 from hub.integrations.plans import must_have_address, plan_of
 from hub.sync import jobs
+from hub.sync.models import SyncRequest
 from hub.sync.run import entity_of
+from hub.sync.state import State
 
 Json = dict[str, Any]
 
+_MAY_START = "attribute_not_exists(pk) OR nextStartMs <= :now"
 
-def start(change: Change, found: CustomIntegration, endpoint_id: str, variables: Json) -> Item:
+
+def start(change: Change, found: CustomIntegration, request: SyncRequest, interval_s: int) -> Item:
     """Add a job for one endpoint to `change`; a run of the same entity that is still open is a Conflict.
 
-    Raises BadRequest for a parameter that is missing or wrong: the worker would find it too late to be told.
+    The job runs the published version, before the first publication the draft. Raises BadRequest for a parameter that
+    is missing or wrong: the worker would find it too late to be told. Another start within `interval_s` fails with the
+    transaction; `refusal` says so.
     """
-    custom.must_be_runnable(found)
-    entity = entity_of(found.definition, endpoint_id)
+    custom.must_not_be_paused(found)
+    chosen = versions.to_run(change.tables.config, found)
+    endpoint_id, variables = request.endpointId, {**request.body, **request.params}
+    entity = entity_of(chosen.definition, endpoint_id)
     if entity is None:
-        known = ", ".join(endpoint["id"] for endpoint in found.definition["endpoints"]) or "none"
+        known = ", ".join(endpoint["id"] for endpoint in chosen.definition["endpoints"]) or "none"
         problem = Problem("/endpointId", f"expected an endpoint of this integration ({known}), found {endpoint_id!r}")
         raise BadDefinition("The integration has no such endpoint.", [problem])
-    _check_request(found, endpoint_id, variables)
-    job = jobs.start(change, found.id, endpoint_id, entity, variables, found.connector["version"])
+    must_have_address(chosen)
+    version = chosen.connector["version"]
+    job = jobs.start(change, jobs.Wanted(found.id, endpoint_id, entity, variables, version, request.fresh))
+    state = State(change.tables.activity, job)
+    # The request of the first page is built, and thrown away.
+    plan_of(chosen.connector["definition"], endpoint_id).draft(Variables(variables, state=state))
     holder = jobs.holder_of_lock(change.tables, job)
     if holder is not None:
         raise Conflict("A sync of this entity is under way; cancel it or wait for its end.", jobId=holder["sk"])
+    if interval_s:
+        change.add(_pace(change, job, interval_s))
     return job
 
 
-def _check_request(found: CustomIntegration, endpoint_id: str, variables: Json) -> None:
-    """Build the request of the first page, and throw it away."""
-    must_have_address(found)
-    plan_of(found.connector["definition"], endpoint_id).draft(Variables(variables))
+def refusal(failure: ConditionFailed) -> HubError:
+    """Say why a start was not written: too soon after the one before, or another one won at the same moment."""
+    found = failure.found or {}
+    if "nextStartMs" not in found:
+        return Conflict("Another sync of this entity starts at this moment.")
+    wait_s = max(1, -(-(found["nextStartMs"] - _now_ms()) // 1000))
+    return RateLimited("This endpoint was synced a moment ago; wait before the next start.", wait_s)
+
+
+def _pace(change: Change, job: Item, interval_s: int) -> Put:
+    """Return the write that keeps an endpoint from being started again too soon (S000, "Limit ... sync frequency")."""
+    now = _now_ms()
+    name = f"{job['integrationId']}#{job['endpointId']}"
+    next_ms = now + interval_s * 1000
+    item = {
+        **key(change.caller.tenant, "sync-pace", name),
+        "jobId": job["sk"],  # no two starts write the same item: a write that finds its own took effect before
+        "nextStartMs": next_ms,
+        "expiresEpochS": next_ms // 1000 + 1,
+    }
+    return Put(change.tables.coordination, item, _MAY_START, {"now": now})
+
+
+def _now_ms() -> int:
+    return int(clock.epoch_s() * 1000)

@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def job(item: Item) -> Json:
-    """Return S004's SyncJob plus endpointId, page, counters, stopReason and nextAttemptAt."""
+    """Return S004's SyncJob plus endpointId, connectorVersion, page, counters, stopReason and nextAttemptAt."""
     counters = item["counters"]
     done = counters["created"] + counters["updated"] + counters["unchanged"] + counters["deleted"]
     return {
@@ -33,6 +33,7 @@ def job(item: Item) -> Json:
         "createdAt": item["createdAt"],
         "createdBy": item["createdBy"],
         "endpointId": item["endpointId"],
+        "connectorVersion": item["connectorVersion"],
         "params": jsontext.load(item["params"]),
         "page": item["page"],
         "counters": counters,

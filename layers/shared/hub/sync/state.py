@@ -1,0 +1,85 @@
+"""What a completed sync leaves for the next one of the same endpoint and params: when it began, and its validators.
+
+One item in the activity table. `{{state.lastSyncAt}}` of a definition reads it; a list that fits on one page and has
+not changed since is not sent again.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from hub.connector.conditional import NOT_MODIFIED, Validators
+from hub.connector.plan import Page
+from hub.connector.position import digest
+from hub.core import clock, jsontext
+from hub.core.attributes import Item
+from hub.core.caller import Tenant
+from hub.core.journal import DAY_S
+from hub.core.tables import Put, Table, key
+
+Json = dict[str, Any]
+
+KEPT_DAYS = 400
+# A change at the time of the last sync is asked for again: clocks differ, and upserts make the overlap free.
+OVERLAP = timedelta(minutes=5)
+
+
+class State(Mapping[str, Any]):
+    """The state of one endpoint with its params: `{"lastSyncAt": time}`, empty before the first completed sync.
+
+    It is read when it is first asked for: most definitions never do.
+    """
+
+    def __init__(self, table: Table, job: Item) -> None:
+        self._table, self._job = table, job
+
+    def __getitem__(self, name: str) -> Any:
+        return self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+    @property
+    def validators(self) -> Validators | None:
+        """Return those of the first page when the last sync saw no other and ran the same version."""
+        kept = self._item.get("validators")
+        if kept is None or self._item["connectorVersion"] != self._job["connectorVersion"]:
+            return None
+        return Validators.from_json(jsontext.load(kept))
+
+    @cached_property
+    def _item(self) -> Item:
+        return self._table.get(_place(self._job)) or {}
+
+    @cached_property
+    def _variables(self) -> Json:
+        began = self._item.get("lastSyncAt")
+        return {"lastSyncAt": _earlier(began)} if began else {}
+
+
+def after(table: Table, job: Item, last: Page, before: State) -> Put:
+    """Return the write that keeps the state of a sync that has just read its last page."""
+    validators = before.validators if last.status == NOT_MODIFIED else last.validators
+    is_whole = job["page"] == 0 and validators is not None
+    item = {
+        **_place(job),
+        "lastSyncAt": job["startedAt"],
+        "connectorVersion": job["connectorVersion"],
+        "expiresEpochS": int(clock.epoch_s()) + KEPT_DAYS * DAY_S,
+    }
+    return Put(table, {**item, "validators": jsontext.dump(validators.to_json())} if is_whole and validators else item)
+
+
+def _place(job: Item) -> Json:
+    params = orjson.dumps(jsontext.load(job["params"]), option=orjson.OPT_SORT_KEYS)
+    return key(Tenant.of_item(job), "sync-state", f"{job['integrationId']}#{job['endpointId']}#{digest(params)}")
+
+
+def _earlier(at: str) -> str:
+    return clock.iso((datetime.fromisoformat(at) - OVERLAP).timestamp())
