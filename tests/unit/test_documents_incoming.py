@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, cast
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
-from hub.core.tables import Key, Table
+from hub.core.tables import Found, Key, Table
 from hub.documents import MAX_CONTENT_BYTES, Incoming, Step, Unstorable, upsert
 
 TENANT = Tenant("acme")
@@ -34,6 +34,10 @@ class EmptyTable(Table):
     def batch_get(self, keys: Sequence[Key], fields: str = "") -> list[Item]:
         assert (keys, fields) != ([], "")
         return []
+
+    def query(self, keys: str, values: Mapping[str, Any], **asked: Any) -> Found:
+        assert (keys, values, asked) != ("", {}, {})
+        return Found([], None)
 
     def batch_put(self, items: Sequence[Item]) -> None:
         self.put += items

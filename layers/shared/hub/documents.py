@@ -28,6 +28,12 @@ MAX_ID_BYTES = 512
 # A write is stamped just before it is sent. Readers of the change stream stay this far behind the clock, so that no
 # slower write can appear before a position they have passed.
 SETTLE_S = 5
+# A page whose ids are scattered over the others costs a call in vain; so many pages pass before the next attempt.
+PAGES_BY_ID = 15
+LEAST_RANGE = 8
+MOST_SCATTERED = 1000
+# Pages that are still to be read by id, by partition: a hint of this process, on which nothing depends.
+_scattered: dict[str, int] = {}
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _STORED_FIELDS = "sk, hash, hashBefore, version, createdAt, touchedBy, deletedAt"
 _ABSENT = ""  # the hash of a document that is not there
@@ -83,14 +89,46 @@ def _is_id(text: str) -> bool:
 def upsert(table: Table, tenant: Tenant, document_type: str, incoming: Sequence[Incoming], step: Step) -> list[Outcome]:
     """Store the records and return what became of each, in their order.
 
-    Per 100 records: one batch read, and one batch write per 25 that changed. Ids may repeat: the last one stays.
+    One read for a page whose ids lie together, else one per 100 records; one batch write per 25 that changed. Ids may
+    repeat: the last one stays.
     """
     pk = document_key(tenant, document_type, "-")["pk"]
     keys = {record.id: {"pk": pk, "sk": record.id} for record in incoming}
-    stored = {item["sk"]: item for item in table.batch_get(list(keys.values()), _STORED_FIELDS)}
-    outcomes, changed = decide(stored, keys, incoming, step)
+    outcomes, changed = decide(_stored(table, pk, keys), keys, incoming, step)
     table.batch_put(list(changed.values()))
     return outcomes
+
+
+def _stored(table: Table, pk: str, keys: Mapping[str, Key]) -> dict[str, Item]:
+    """Return what is stored of these ids: the range from the first to the last where little else lies in it.
+
+    A range is one call, and its items share units of 4 KB; of a batch each one is rounded up to a unit of its own.
+    """
+    waits = _scattered.pop(pk, 0)
+    if waits or len(keys) < LEAST_RANGE:
+        _remember(pk, waits - 1)
+        return _by_id(table, keys.values())
+    bounds = {"pk": pk, "low": min(keys), "high": max(keys)}
+    found = table.query(
+        "pk = :pk AND sk BETWEEN :low AND :high", bounds, limit=len(keys) + len(keys) // 4, fields=_STORED_FIELDS
+    )
+    stored = {item["sk"]: item for item in found.items if item["sk"] in keys}
+    if found.next_key is None:
+        return stored
+    _remember(pk, PAGES_BY_ID)
+    reached = found.next_key["sk"]
+    return stored | _by_id(table, [place for name, place in keys.items() if name > reached])
+
+
+def _by_id(table: Table, keys: Collection[Key]) -> dict[str, Item]:
+    return {item["sk"]: item for item in table.batch_get(list(keys), _STORED_FIELDS)}
+
+
+def _remember(pk: str, pages: int) -> None:
+    if len(_scattered) >= MOST_SCATTERED:
+        _scattered.clear()
+    if pages > 0:
+        _scattered[pk] = pages
 
 
 def decide(

@@ -6,13 +6,27 @@ costs is not the client's.
 
 import asyncio
 import zlib
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
 from typing import Any
 
 import orjson
 
 Json = dict[str, Any]
-Items = dict[tuple[str, str, str], Json]
+
+
+class Items(dict[tuple[str, str, str], Json]):
+    """Items by table, partition and sort key; `order` has their places, sorted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[tuple[str, str, str]] = []
+
+    def put(self, table: str, item: Json) -> None:
+        place = (table, item["pk"]["S"], item["sk"]["S"])
+        if place not in self:
+            insort(self.order, place)
+        self[place] = item
 
 
 def batch_get(items: Items, request: Json) -> Json:
@@ -27,14 +41,26 @@ def batch_get(items: Items, request: Json) -> Json:
 def batch_write(items: Items, request: Json) -> Json:
     for table, writes in request["RequestItems"].items():
         for write in writes:
-            item = write["PutRequest"]["Item"]
-            items[table, item["pk"]["S"], item["sk"]["S"]] = item
+            items.put(table, write["PutRequest"]["Item"])
     return {"UnprocessedItems": {}}
+
+
+def query(items: Items, request: Json) -> Json:
+    """Answer `pk = :pk AND sk BETWEEN :low AND :high`, the one condition that is asked here."""
+    values, limit = request["ExpressionAttributeValues"], request["Limit"]
+    table, pk = request["TableName"], values[":pk"]["S"]
+    low, high = ((table, pk, values[bound]["S"]) for bound in (":low", ":high"))
+    places = items.order[bisect_left(items.order, low) : bisect_right(items.order, high)]
+    wanted = {request["ExpressionAttributeNames"][name] for name in request["ProjectionExpression"].split(", ")}
+    found = [{name: items[place][name] for name in wanted & items[place].keys()} for place in places[:limit]]
+    last = {"pk": {"S": pk}, "sk": {"S": places[limit - 1][2]}} if len(places) > limit else None
+    return {"Items": found, "Count": len(found)} | ({"LastEvaluatedKey": last} if last else {})
 
 
 OPERATIONS: dict[bytes, Callable[[Items, Json], Json]] = {
     b"BatchGetItem": batch_get,
     b"BatchWriteItem": batch_write,
+    b"Query": query,
     b"TransactWriteItems": lambda _items, _request: {},
 }
 
@@ -69,7 +95,7 @@ def _answer(content: Json) -> bytes:
 
 
 async def serve() -> None:
-    items: Items = {}
+    items = Items()
     server = await asyncio.get_running_loop().create_server(lambda: Connection(items), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201
     await server.serve_forever()

@@ -131,19 +131,6 @@ def test_records_that_are_no_objects_are_mapped_where_a_rule_reads_them() -> Non
     assert [record.content for record in names.records] == [{"name": "a"}, {"name": "b"}]
 
 
-def test_document_that_cannot_be_stored_is_rejected() -> None:
-    deep: Any = 1
-    for _ in range(300):
-        deep = [deep]
-
-    records = page({"items": [{"id": 1, "a": deep}, {"id": 2, "a": "1" * 30}]}, fieldMappings=[
-        {"source": "$.a", "target": "a", "transform": {"type": "number", "config": {"onError": "null"}}},
-        {"source": "$.a", "target": "b"},
-    ]).records  # fmt: skip
-
-    assert all("cannot be stored" in str(record.rejected) for record in records)
-
-
 @pytest.mark.parametrize(
     ("value", "total"), [(5, 5), ("17", 17), (None, None), ("many", None), (True, None), (-1, None), ({}, None)]
 )

@@ -10,7 +10,7 @@ from hub.connector.faults import kind_of
 from hub.connector.response_config import ResponseMapping
 from hub.core.errors import Refused
 from hub.mapping.config import Unfit, as_text
-from hub.mapping.fields import FieldRule, MappingFailed
+from hub.mapping.fields import FieldRule
 from hub.mapping.lookups import FindDocuments
 from hub.mapping.pages import MapPage, Mapped, compile_page
 from hub.mapping.paths import MISSING, BadPath, Get, PathFailed, finder, getter, steps_of
@@ -176,23 +176,12 @@ def _identity(find: Get, takes_any: bool) -> Callable[[Any], str | Unfit | PathF
 
 
 def _record(index: int, external_id: str, mapped: Mapped) -> Record:
-    if isinstance(mapped, (MappingFailed, PathFailed)):
-        return Record(index, external_id, rejected=str(mapped))
-    try:
-        return Record(index, external_id, _storable(mapped))
-    except Unfit as cause:
-        return Record(index, external_id, rejected=str(cause))
+    if isinstance(mapped, dict):
+        return Record(index, external_id, mapped)
+    return Record(index, external_id, rejected=str(mapped))
 
 
 def _takes_any(rules: Sequence[FieldRule]) -> bool:
     """Say whether a rule reads a record that is no object: `$` itself, or `$[0]` of a row."""
     places = [steps_of(rule.source) for rule in rules]
     return any(steps is not None and (not steps or isinstance(steps[0], int)) for steps in places)
-
-
-def _storable(content: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        orjson.dumps(content)
-    except TypeError as cause:  # nested too deep, or a whole number of more than 64 bits
-        raise Unfit(f"the document cannot be stored: {cause}") from cause
-    return dict(content)

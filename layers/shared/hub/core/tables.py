@@ -170,17 +170,23 @@ class Table:
         limit: int | None = None,
         newest_first: bool = False,
         start: dict[str, Any] | None = None,
+        fields: str = "",
     ) -> Found:
-        """Return one page: `keys` is the key condition with plain names ("pk = :pk AND begins_with(sk, :start)")."""
+        """Return one page: `keys` is the key condition with plain names ("pk = :pk AND begins_with(sk, :start)").
+
+        The items are whole or have the attributes in `fields`.
+        """
         expression, names = with_placeholders(keys)
+        projection, named = with_placeholders(fields)
         request: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": expression,
-            "ExpressionAttributeNames": names,
+            "ExpressionAttributeNames": {**names, **named},
             "ExpressionAttributeValues": _values(values),
             "ScanIndexForward": not newest_first,
         }
         request |= {"IndexName": index} if index else {"ConsistentRead": True}
+        request |= {"ProjectionExpression": projection} if fields else {}
         request |= {"Limit": limit} if limit else {}
         request |= {"ExclusiveStartKey": encode_item(start)} if start else {}
         answer = self._client.query(**request)
