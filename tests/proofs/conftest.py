@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -34,6 +35,7 @@ class Killer:
     after_effect: bool = False
     seen: int = 0
     struck: int = 0
+    _lock: Lock = field(default_factory=Lock)
 
     def attach(self) -> None:
         for client in (resources().dynamodb, resources().sqs, resources().events, resources().kms):
@@ -48,15 +50,17 @@ class Killer:
     def arm(self, at: int, *, after_effect: bool) -> None:
         self.at, self.after_effect, self.seen = at, after_effect, 0
 
-    def _before(self, **_: Any) -> None:
-        self.seen += 1
-        self._strike(after_effect=False)
+    def _before(self, context: dict[str, Any], **_: Any) -> None:
+        with self._lock:  # several calls may be under way at once
+            self.seen += 1
+            context["number"] = self.seen
+        self._strike(context["number"], after_effect=False)
 
-    def _after(self, **_: Any) -> None:
-        self._strike(after_effect=True)
+    def _after(self, context: dict[str, Any], **_: Any) -> None:
+        self._strike(context["number"], after_effect=True)
 
-    def _strike(self, *, after_effect: bool) -> None:
-        if self.seen == self.at and self.after_effect == after_effect:
+    def _strike(self, number: int, *, after_effect: bool) -> None:
+        if number == self.at and self.after_effect == after_effect:
             self.struck += 1
             raise Killed
 
