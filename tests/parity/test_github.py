@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,13 +46,22 @@ def test_header_that_is_left_out_is_missed(headers: Json, told: str) -> None:
         walk.pages()
 
 
-def test_what_has_changed_since_the_last_sync_is_asked_for() -> None:
-    setting = Setting({"token": github.TOKEN}, REPOSITORY, state={"lastSyncAt": "2024-04-01T00:00:00Z"})
+def test_issues_that_changed_since_the_last_sync_are_all_that_is_asked_for() -> None:
+    """The time that was seen last is asked for again, less the overlap, and the links carry it to every page."""
+    server = github.Issues(350, is_pull=lambda _: False)
+    with walking(example("github-issues"), server, REST) as walk:
+        since = walk.since()
+    for entry in server.entries[:150]:
+        entry["updated_at"] = "2024-05-02T00:00:00Z"
 
-    with walking(example("github-issues"), github.Issues(3), setting) as walk:
-        walk.pages()
+    with walking(example("github-issues"), server, replace(REST, since=since)) as walk:
+        found = [entry for page in walk.pages() for entry in page.records]
 
-    assert walk.api.requests[0].query["since"] == "2024-04-01T00:00:00Z"
+    last = {entry["node_id"] for entry in server.entries if entry["updated_at"] >= "2024-04-28T11:22:33Z"}
+    assert since == "2024-04-28T11:17:33Z"
+    assert {record.external_id for record in found} == last
+    assert 150 <= len(last) < 350
+    assert [request.query["since"] for request in walk.api.requests] == [since] * 2
 
 
 def test_repository_that_is_not_there_is_an_error() -> None:

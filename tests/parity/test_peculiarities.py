@@ -1,6 +1,7 @@
 """What is special about one API, beside what all shapes are held to."""
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,6 +77,20 @@ def test_stripe_refuses_pages_that_are_too_long() -> None:
     assert "less than or equal to 100" in error.message
 
 
+def test_stripe_events_since_the_last_one_are_all_that_is_asked_for() -> None:
+    setting, server = Setting({"token": stripe.KEY}, endpoint="events"), stripe.Customers(250)
+    with walking(example("stripe-customers"), server, setting) as walk:
+        since = walk.since()
+    server.events += [stripe.event(number) for number in range(251, 371)]
+
+    with walking(example("stripe-customers"), server, replace(setting, since=since)) as walk:
+        ids = list(walk.documents())
+
+    overlap = 300 // 60
+    assert ids == [f"evt_{number:014}" for number in range(370, 249 - overlap, -1)]
+    assert [request.query["created[gte]"] for request in walk.api.requests] == [str(since)] * 2
+
+
 # Shopify
 
 
@@ -121,15 +136,21 @@ def test_hubspot_refuses_pages_that_are_too_long() -> None:
 
 
 def test_hubspot_changes_are_searched_from_the_last_sync_on() -> None:
-    state = {"lastSyncAt": "2024-04-20T00:00:00Z"}
-    setting = Setting({"token": hubspot.TOKEN}, state=state, endpoint="changes")
+    """The first search takes the day that the caller gives, the next ones what the records said."""
+    setting = Setting({"token": hubspot.TOKEN}, {"since": "2024-04-20T00:00:00Z"}, endpoint="changes")
+    server = hubspot.Contacts(1000)
 
-    with walking(example("hubspot-contacts"), hubspot.Contacts(1000), setting) as walk:
+    with walking(example("hubspot-contacts"), server, setting) as walk:
         ids = list(walk.documents())
+        since = walk.since()
+        first = [request.json() for request in walk.api.requests[:2]]
+    with walking(example("hubspot-contacts"), server, replace(setting, since=since)) as walk:
+        later = list(walk.documents())
 
-    changed_since = [number for number in range(1, 1001) if number % 28 + 1 >= 20]
-    assert ids == [str(500 + number) for number in changed_since]
-    assert [request.json().get("after") for request in walk.api.requests] == [None, "200"]
+    assert ids == [str(500 + number) for number in range(1, 1001) if number % 28 + 1 >= 20]
+    assert [request.get("after") for request in first] == [None, "200"]
+    assert since == "2024-04-27T23:50:00.000Z"
+    assert later == [str(500 + number) for number in range(1, 1001) if number % 28 + 1 >= 28]
 
 
 # Salesforce

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from hub.connector.authenticate import TokenSource
 from hub.connector.definition import parse_definition
+from hub.connector.incremental import Value
 from hub.connector.plan import Means, Page, PageRun, Plan, Position, compile_endpoint
 from hub.connector.secrets import extract_secrets
 from hub.connector.variables import Variables
@@ -27,6 +28,13 @@ class Walk:
 
     api: Api
     run: PageRun
+    plan: Plan
+
+    def since(self) -> Value:
+        """Walk to the end and return what the next sync asks from."""
+        seen = [page.watermark for page in self.pages() if page.watermark is not None]
+        assert self.plan.increment is not None
+        return self.plan.increment.value(max(seen))
 
     def pages(self, start: Position | None = None) -> list[Page]:
         pages = [self.run.fetch(start)]
@@ -46,7 +54,10 @@ class Walk:
 
 @dataclass(frozen=True)
 class Setting:
-    """What is added to an example: `auth` holds credentials that the server knows; `endpoint` None = the first."""
+    """What is added to an example: `auth` holds credentials that the server knows; `endpoint` None = the first.
+
+    `since` is what an incremental endpoint asks from.
+    """
 
     auth: Json = field(default_factory=dict)
     params: Json = field(default_factory=dict)
@@ -55,6 +66,7 @@ class Setting:
     endpoint: str | None = None
     tokens: TokenSource | None = None
     most_ahead: int = 0
+    since: Value | None = None
 
 
 def example(name: str) -> Json:
@@ -71,9 +83,11 @@ def kept(position: Position) -> Position:
 def walking(definition: Json, handle: Handle, setting: Setting) -> Iterator[Walk]:
     """Serve the API and bind an endpoint of the definition to it, with retries that do not wait."""
     with serving(handle) as api, Client(Guard.from_text(OPERATORS_LIST)) as client:
-        run = _bound(_at(definition, api.url, setting), setting, client)
+        plan, secrets = _planned(_at(definition, api.url, setting), setting)
+        means = Means(client, secrets, setting.tokens, most_ahead=setting.most_ahead)
+        run = plan.bind(Variables(setting.params, setting.settings, setting.state), means, setting.since)
         try:
-            yield Walk(api, run)
+            yield Walk(api, run, plan)
         finally:
             run.close()
 
@@ -84,12 +98,11 @@ def _at(definition: Json, url: str, setting: Setting) -> Json:
     return {**definition, "baseUrl": base_url, "auth": auth}
 
 
-def _bound(definition: Json, setting: Setting, client: Client) -> PageRun:
+def _planned(definition: Json, setting: Setting) -> tuple[Plan, dict[str, str]]:
+    """Return the plan of an endpoint, and the definition's secrets by pointer."""
     stored, secrets = extract_secrets(definition)
     made = parse_definition(stored)
-    plan = _without_waits(compile_endpoint(made, setting.endpoint or made.endpoints[0].id))
-    means = Means(client, secrets, setting.tokens, most_ahead=setting.most_ahead)
-    return plan.bind(Variables(setting.params, setting.settings, setting.state), means)
+    return _without_waits(compile_endpoint(made, setting.endpoint or made.endpoints[0].id)), secrets
 
 
 def _without_waits(plan: Plan) -> Plan:

@@ -3,6 +3,7 @@
 Source: https://docs.github.com/en/rest/issues/issues#list-repository-issues, "Using pagination in the REST API".
 """
 
+import re
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ TOKEN = "github-token-of-the-tests"
 DOCS = "https://docs.github.com/rest"
 MOST_PER_PAGE, MOST_PAGES = 100, 100
 REPOSITORY_ID = 1296269
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 LIMITED = Answer(
     403,
@@ -24,7 +26,7 @@ class Issues:
     """A list of issues and of pull requests, every third one by default: GitHub calls both of them issues."""
 
     def __init__(self, count: int, is_pull: Callable[[int], bool] = lambda number: number % 3 == 0) -> None:
-        self._entries = [pull(number) if is_pull(number) else issue(number) for number in range(1, count + 1)]
+        self.entries = [pull(number) if is_pull(number) else issue(number) for number in range(1, count + 1)]
 
     def __call__(self, request: Request) -> Answer:
         _check_headers(request)
@@ -38,17 +40,25 @@ class Issues:
                 "Pagination with the page parameter is not supported for large datasets, "
                 "please use cursor based pagination (after/before)",
             )
-        shown = self._entries[(page - 1) * per_page : page * per_page]
+        found = self._found(request)
+        shown = found[(page - 1) * per_page : page * per_page]
         headers = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4999"}
-        return Answer(200, shown, headers | self._links(request, page, per_page))
+        return Answer(200, shown, headers | _links(request, page, -(-len(found) // per_page)))
 
-    def _links(self, request: Request, page: int, per_page: int) -> dict[str, str]:
-        last = -(-len(self._entries) // per_page)
-        pages = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
-        kept = {name: number for name, number in pages.items() if 1 <= number <= last}
-        wanted = ("next", "last") if page < last else ("prev", "first")
-        links = [f'<{_url(request, kept[name])}>; rel="{name}"' for name in wanted if name in kept]
-        return {"link": ", ".join(links)} if links and last > 1 else {}
+    def _found(self, request: Request) -> list[Json]:
+        """`since` is a time such as 2024-04-30T00:00:00Z; what was updated then comes too."""
+        since = request.query.get("since", "")
+        if since and not TIME.fullmatch(since):
+            raise _refusal(422, "Validation Failed")
+        return [entry for entry in self.entries if entry["updated_at"] >= since]
+
+
+def _links(request: Request, page: int, last: int) -> dict[str, str]:
+    pages = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
+    kept = {name: number for name, number in pages.items() if 1 <= number <= last}
+    wanted = ("next", "last") if page < last else ("prev", "first")
+    links = [f'<{_url(request, kept[name])}>; rel="{name}"' for name in wanted if name in kept]
+    return {"link": ", ".join(links)} if links and last > 1 else {}
 
 
 def issue(number: int) -> Json:

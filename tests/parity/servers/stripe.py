@@ -1,6 +1,6 @@
-"""The customers of a Stripe account, API version 2024-06-20.
+"""The customers and the events of a Stripe account, API version 2024-06-20.
 
-Source: https://docs.stripe.com/api/customers/list, https://docs.stripe.com/api/errors.
+Source: https://docs.stripe.com/api/customers/list, https://docs.stripe.com/api/events/list, https://docs.stripe.com/api/errors.
 """
 
 import base64
@@ -37,27 +37,38 @@ FAILED = Answer(402, {"error": {"message": "The parameters were valid but the re
 
 
 class Customers:
+    """The customers of an account and, newest first, its events."""
+
     def __init__(self, count: int) -> None:
         self._customers = [customer(number) for number in range(1, count + 1)]
+        self.events = [event(number) for number in range(1, count + 1)]
 
     def __call__(self, request: Request) -> Answer:
         _check_key(request)
-        if request.path != "/v1/customers":
-            raise _refusal(404, f"Unrecognized request URL ({request.method}: {request.path}).")
-        if unknown := [name for name in request.query if name not in ("limit", "starting_after", "expand[]")]:
-            raise _refusal(400, f"Received unknown parameter: {unknown[0]}", code="parameter_unknown", param=unknown[0])
-        limit, first = _limit(request), self._first(request.query.get("starting_after"))
-        shown = self._customers[first : first + limit]
-        has_more = first + limit < len(self._customers)
-        return Answer(200, {"object": "list", "url": "/v1/customers", "has_more": has_more, "data": shown})
+        if request.path == "/v1/customers":
+            return _listed(request, "customer", self._customers, "expand[]")
+        if request.path == "/v1/events":
+            since = int(request.query.get("created[gte]", "0"))
+            newest_first = [one for one in reversed(self.events) if one["created"] >= since]
+            return _listed(request, "event", newest_first, "created[gte]")
+        raise _refusal(404, f"Unrecognized request URL ({request.method}: {request.path}).")
 
-    def _first(self, after: str | None) -> int:
-        if after is None:
-            return 0
-        for index, known in enumerate(self._customers):
-            if known["id"] == after:
-                return index + 1
-        raise _refusal(400, f"No such customer: '{after}'", code="resource_missing", param="starting_after")
+
+def _listed(request: Request, kind: str, found: list[Json], filters: str) -> Answer:
+    if unknown := [name for name in request.query if name not in ("limit", "starting_after", filters)]:
+        raise _refusal(400, f"Received unknown parameter: {unknown[0]}", code="parameter_unknown", param=unknown[0])
+    limit, first = _limit(request), _first(kind, found, request.query.get("starting_after"))
+    content = {"object": "list", "url": request.path, "has_more": first + limit < len(found)}
+    return Answer(200, {**content, "data": found[first : first + limit]})
+
+
+def _first(kind: str, found: list[Json], after: str | None) -> int:
+    if after is None:
+        return 0
+    for index, known in enumerate(found):
+        if known["id"] == after:
+            return index + 1
+    raise _refusal(400, f"No such {kind}: '{after}'", code="resource_missing", param="starting_after")
 
 
 def customer(number: int) -> Json:
@@ -78,6 +89,20 @@ def customer(number: int) -> Json:
         "name": f"Customer {number}",
         "phone": "" if number % 3 else f"+41 31 000 {number:04}",
         "tax_ids": {"object": "list", "data": [], "has_more": False},
+    }
+
+
+def event(number: int) -> Json:
+    return {
+        "id": f"evt_{number:014}",
+        "object": "event",
+        "api_version": "2024-06-20",
+        "created": 1_700_000_000 + 60 * number,
+        "data": {"object": customer(number)},
+        "livemode": False,
+        "pending_webhooks": 0,
+        "request": {"id": None, "idempotency_key": None},
+        "type": "customer.created",
     }
 
 

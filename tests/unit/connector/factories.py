@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from hub.connector.definition import parse_definition
+from hub.connector.incremental import Value
 from hub.connector.plan import Means, PageRun, compile_endpoint
 from hub.connector.secrets import extract_secrets
 from hub.connector.variables import Variables
@@ -105,6 +106,7 @@ def run(
     settings: Json | None = None,
     state: Json | None = None,
     endpoint_id: str = "list",
+    since: Value | None = None,
     **means: Any,
 ) -> PageRun:
     """Bind an endpoint as a worker does: secrets leave the definition first, and come back from the vault.
@@ -114,7 +116,7 @@ def run(
     stored, secrets = extract_secrets(raw)
     plan = compile_endpoint(parse_definition(stored), endpoint_id)
     variables = Variables(params or {}, settings or {}, state or {})
-    return plan.bind(variables, Means(provider, secrets, **means))
+    return plan.bind(variables, Means(provider, secrets, **means), since)
 
 
 def sent(raw: Json, params: Json | None = None, **bound: Any) -> Asked:

@@ -3,10 +3,15 @@
 import base64
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from hub.core.errors import BadDefinition
+from hub.integrations.importing import seen
+from hub.integrations.importing.exchange import Exchange
+from hub.integrations.importing.read import FROM_HAR
+from hub.integrations.importing.warnings import Warnings
 from tests.unit.importing.sources import Json, endpoint, entry, har, imported, messages, only
 
 SECRET = "s3cr3t-0123456789-canary"
@@ -158,3 +163,22 @@ def test_what_is_no_log_is_refused(log: Any) -> None:
         imported(har=log)
 
     assert error.value.problems[0].pointer.startswith("/har")
+
+
+@pytest.mark.parametrize("names", [2, 500])
+def test_query_is_read_as_often_when_it_is_long(names: int) -> None:
+    """Read once per name, a log of 200 KB would keep the function busy until it is ended."""
+    reads: list[int] = []
+
+    class Counted(Exchange):
+        @property
+        def query(self) -> list[tuple[str, str]]:
+            reads.append(names)
+            return super().query
+
+    url = urlsplit("https://api.example.com/things?" + "&".join(f"name{number}=1" for number in range(names)))
+
+    made = seen.definition([Counted("here", "GET", url)], FROM_HAR, None, Warnings())
+
+    assert len(made["endpoints"][0]["queryParams"]) == names
+    assert len(reads) < 10

@@ -578,3 +578,27 @@ def test_operation_that_wants_another_scheme_is_told() -> None:
 
 def test_document_without_security_has_none() -> None:
     assert imported(openapi=document()).definition["auth"] == {"type": "none"}
+
+
+def test_fields_of_a_shared_object_stop_at_what_an_endpoint_holds() -> None:
+    """A document of 256 KB can give two thousand parameters one object of five thousand fields."""
+    filters = {"type": "object", "properties": {f"field{number}": {"type": "string"} for number in range(60)}}
+    shared = {"in": "query", "style": "deepObject", "explode": True, "schema": {"$ref": "#/components/schemas/F"}}
+    paths = {"/a": {"get": operation(parameters=[{"name": name, **shared} for name in "abc"])}}
+
+    made = imported(openapi=document(paths, components={"schemas": {"F": filters}}))
+
+    assert len(only(made)["queryParams"]) == 100
+    assert "more than 100 query parameters" in messages(made, "/parameters")
+
+
+def test_schema_that_all_operations_share_is_not_walked_for_each_of_its_fields() -> None:
+    """Every field of this object is the object again, and most are only read: walked each time, minutes of work."""
+    again = {"$ref": "#/components/schemas/A"}
+    fields = {f"field{number}": {**again, **({"readOnly": True} if number % 10 else {})} for number in range(2_000)}
+    sent = operation(again, requestBody={"content": {"application/json": {"schema": again}}})
+    paths = {f"/p{number}": {"post": sent} for number in range(100)}
+
+    made = imported(openapi=document(paths, components={"schemas": {"A": {"type": "object", "properties": fields}}}))
+
+    assert "the body has more than 300 fields" in messages(made, "requestBody")

@@ -7,6 +7,7 @@ from hub.connector.bodies import BadBody, body_builder
 from hub.connector.checks import check_headers, check_path, is_secret_name
 from hub.connector.error_config import ErrorAction
 from hub.connector.graphql_checks import check_graphql
+from hub.connector.incremental_checks import check_incremental
 from hub.connector.multipart import MULTIPART
 from hub.connector.paging_checks import check_pagination, takes_fields
 from hub.connector.rates import check_rate_limit
@@ -30,6 +31,7 @@ def check_endpoint(endpoint: Endpoint, place: str, auth: Auth | None) -> Iterato
     yield from check_rate_limit(endpoint.rate_limit, f"{place}/rateLimit")
     yield from check_graphql(endpoint, place)
     yield from check_pagination(endpoint, f"{place}/pagination", auth)
+    yield from check_incremental(endpoint, f"{place}/incremental", auth)
 
 
 def check_error_actions(actions: Sequence[ErrorAction], place: str, auth: Auth | None) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from hub.connector.actions import Judge, Judged, Rule, judged
 from hub.connector.ahead import Ahead, Place
 from hub.connector.authenticate import Credentials, Hide, Signer
 from hub.connector.ends import Ended
+from hub.connector.incremental import Increment
 from hub.connector.paging import Paging
 from hub.connector.requests import Draft
 from hub.connector.select import Selection
@@ -32,6 +33,7 @@ class Exchange:
     selection: Selection
     paging: Paging | None
     ended: Ended
+    increment: Increment | None
 
 
 class Channel:

@@ -117,12 +117,20 @@ def _operation(document: "DocumentNode", name: str | None) -> "OperationDefiniti
 def _check_declared(operation: "OperationDefinitionNode", endpoint: Endpoint, place: str) -> Iterator[Problem]:
     """A server ignores variables that a query does not declare: every page would be the first."""
     declared = {node.variable.name.value for node in operation.variable_definitions or ()}
-    placed = pagination_of(endpoint)
-    for name in (getattr(placed, param) for param in PARAMS) if placed else ():
-        variable = None if name is None else _variable(name)
+    for word, name in _set_by_the_hub(endpoint):
+        variable = _variable(name)
         if variable is not None and variable not in declared:
-            fault = f"expected the variable ${variable}, which the pagination sets, among those the operation declares"
+            fault = f"expected the variable ${variable}, which {word} sets, among those the operation declares"
             yield Problem(f"{place}/graphql/query", fault)
+
+
+def _set_by_the_hub(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    pages = pagination_of(endpoint)
+    for name in (getattr(pages, param) for param in PARAMS) if pages else ():
+        if name is not None:
+            yield "the pagination", name
+    if endpoint.incremental is not None:
+        yield "incremental", in_variables(endpoint.incremental.param)
 
 
 def _variable(path: str) -> Any:

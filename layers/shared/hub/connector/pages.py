@@ -13,11 +13,13 @@ from hub.connector.auth_config import Auth
 from hub.connector.authenticate import Signer, TokenSource
 from hub.connector.conditional import NOT_MODIFIED, Validators, validators_of
 from hub.connector.exchange import Channel, Exchange
+from hub.connector.incremental import Watermark
 from hub.connector.paging import Answered
 from hub.connector.position import REMEMBERED, Position, digest
 from hub.connector.requests import Draft
 from hub.connector.select import Record
 from hub.connector.urls import without_query
+from hub.core import clock
 from hub.core.errors import BadRequest, Refused, Retryable
 from hub.mapping.lookups import FindDocuments
 from hub.mapping.paths import PathFailed
@@ -40,7 +42,8 @@ HINTS = {401: " (the credentials were refused)", 403: " (the credentials do not 
 class Page:
     """One page: its records, where the next one is, and what its call was like; `url` is without its query.
 
-    With its `validators` the same page can be asked for only where it has changed.
+    With its `validators` the same page can be asked for only where it has changed. Its `watermark` is the highest value
+    by which an incremental endpoint knows what has changed.
     """
 
     records: list[Record]
@@ -55,6 +58,7 @@ class Page:
     body_bytes: int
     attempts: int
     validators: Validators | None
+    watermark: Watermark | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,6 +68,8 @@ class Means:
     `secrets` are in clear, by JSON pointer (`/auth/token`); `tokens` gives the access tokens of an oauth2 connector,
     else the stored one is used. `validators` are those of the first page as it was last read. Up to `most_ahead` pages
     are fetched before they are asked for. `find_documents` is where lookups look; without it they fail.
+
+    `began_s` (epoch) is when the walk began, which this run may only go on with.
     """
 
     client: Sender
@@ -72,6 +78,7 @@ class Means:
     find_documents: FindDocuments | None = None
     validators: Validators | None = None
     most_ahead: int = 0
+    began_s: float = field(default_factory=clock.epoch_s)
 
 
 class PageRun:
@@ -80,6 +87,7 @@ class PageRun:
     def __init__(self, exchange: Exchange, draft: Draft, auth: Auth, means: Means) -> None:
         self._exchange = exchange
         self._find_documents = means.find_documents
+        self._began_s = means.began_s
         self._first = exchange.paging.start(draft) if exchange.paging else draft
         self._limit = exchange.paging.limit_of(self._first) if exchange.paging else None
         self._validators = means.validators
@@ -209,9 +217,10 @@ class PageRun:
         return replace(following, pages=pages + 1, last_body=body, seen=seen, restarts=restarts)
 
     def _page(self, draft: Draft, reply: Reply, document: Any, raw: list[Any], following: Position | str) -> Page:
-        chosen = self._exchange.selection
+        chosen, increment = self._exchange.selection, self._exchange.increment
+        fine = self._fine(raw, suspicious=self._may_repeat_a_secret(reply.body, document))
         return Page(
-            records=self._records(raw, suspicious=self._may_repeat_a_secret(reply.body, document)),
+            records=self._records(fine, len(raw)),
             next=following if isinstance(following, Position) else None,
             stop_reason=following if isinstance(following, str) else None,
             total=chosen.total(document),
@@ -223,6 +232,7 @@ class PageRun:
             body_bytes=len(reply.body),
             attempts=reply.attempts,
             validators=self._validators_in(draft, reply),
+            watermark=increment.highest(fine.values(), self._began_s) if increment else None,
         )
 
     def _validators_in(self, draft: Draft, reply: Reply) -> Validators | None:
@@ -242,13 +252,15 @@ class PageRun:
         except TypeError:  # nested too deep to be looked through, and to be stored
             return True
 
-    def _records(self, raw: list[Any], *, suspicious: bool) -> list[Record]:
-        """Map the records; one that repeats a secret is never seen by a mapping, which could take the secret apart."""
-        fine = {index: item for index, item in enumerate(raw) if not suspicious or not self._repeats_a_secret(item)}
+    def _fine(self, raw: list[Any], *, suspicious: bool) -> dict[int, Any]:
+        """Return the records, by index, that repeat no secret: only they are seen by what could take a secret apart."""
+        return {index: item for index, item in enumerate(raw) if not suspicious or not self._repeats_a_secret(item)}
+
+    def _records(self, fine: Mapping[int, Any], count: int) -> list[Record]:
         mapped = self._exchange.selection.records(list(fine.values()), self._find_documents)
-        if len(fine) < len(raw):
+        if len(fine) < count:
             made = {index: replace(record, index=index) for index, record in zip(fine, mapped, strict=True)}
-            mapped = [made.get(index) or Record(index, rejected=REPEATS_A_SECRET) for index in range(len(raw))]
+            mapped = [made.get(index) or Record(index, rejected=REPEATS_A_SECRET) for index in range(count)]
         return [self._told_of(record) for record in mapped]
 
     def _told_of(self, record: Record) -> Record:

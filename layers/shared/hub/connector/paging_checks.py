@@ -66,20 +66,21 @@ def _check_location(endpoint: Endpoint, config: Pagination, place: str) -> Itera
 
 
 def _check_names(endpoint: Endpoint, config: Pagination, place: str, auth: Auth | None) -> Iterator[Problem]:
-    added = _added_by(auth, "body" if endpoint.graphql else config.location)
+    added = added_by(auth, "body" if endpoint.graphql else config.location)
     for param in PARAMS:
         name, where = getattr(config, param), f"{place}/{to_camel(param)}"
         if name is None:
             continue
         if endpoint.graphql is not None:
             yield from check_variable(name, where)
-        elif fault := _name_fault(name, config.location, endpoint.body):
+        elif fault := name_fault(name, config.location, endpoint.body):
             yield Problem(where, fault)
         elif (name.lower() if config.location == "header" else name) in added:
             yield Problem(where, "is what auth adds; expected another name")
 
 
-def _name_fault(name: str, location: str, body: RequestBody | None) -> str | None:
+def name_fault(name: str, location: str, body: RequestBody | None) -> str | None:
+    """Say why nothing can be put there under this name, None when it can."""
     if location == "header":
         return header_name_fault(name)
     if location == "query" or not name.startswith("$"):
@@ -93,7 +94,7 @@ def _name_fault(name: str, location: str, body: RequestBody | None) -> str | Non
     return None
 
 
-def _added_by(auth: Auth | None, location: str) -> set[str]:
+def added_by(auth: Auth | None, location: str) -> set[str]:
     """Return what authentication adds there; headers in lower case."""
     if isinstance(auth, ApiKeyAuth):
         name = auth.key_name.lower() if location == "header" else auth.key_name

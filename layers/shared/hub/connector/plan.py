@@ -10,6 +10,7 @@ from hub.connector.definition import ConnectorDefinition
 from hub.connector.ends import end_condition
 from hub.connector.exchange import Exchange
 from hub.connector.graphql_requests import is_idempotent, selection_of
+from hub.connector.incremental import Increment, Value, increment_of
 from hub.connector.pages import Means, Page, PageRun
 from hub.connector.paging import pagination_of, paging
 from hub.connector.position import Position
@@ -36,12 +37,25 @@ class Plan:
     limits: tuple[Limit, ...]
     rate_headers: RateHeaders
 
-    def bind(self, variables: Variables, means: Means) -> PageRun:
+    @property
+    def increment(self) -> Increment | None:
+        """How changes are asked for, None where the endpoint always reads everything."""
+        return self.exchange.increment
+
+    def first(self, variables: Variables, since: Value | None = None) -> Draft:
+        """Return the request of the first page; `since` is what an incremental endpoint asks from, None = everything.
+
+        Raises BadRequest for a missing or wrong parameter.
+        """
+        draft = self.draft(variables)
+        return draft if self.increment is None or since is None else self.increment.asked(draft, since)
+
+    def bind(self, variables: Variables, means: Means, since: Value | None = None) -> PageRun:
         """Return the run over the endpoint's pages.
 
         Raises BadRequest for a missing or wrong parameter, BadDefinition for a secret that is not there.
         """
-        return PageRun(self.exchange, self.draft(variables), self.auth, means)
+        return PageRun(self.exchange, self.first(variables, since), self.auth, means)
 
 
 def compile_endpoint(definition: ConnectorDefinition, endpoint_id: str) -> Plan:
@@ -59,6 +73,7 @@ def compile_endpoint(definition: ConnectorDefinition, endpoint_id: str) -> Plan:
         selection=selection_of(endpoint),
         paging=paging(pagination, query_names(auth)) if pagination else None,
         ended=end_condition(endpoint.pagination),
+        increment=increment_of(endpoint, base_url, definition.default_headers, auth),
     )
     return Plan(
         auth,

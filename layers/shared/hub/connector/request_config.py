@@ -62,6 +62,17 @@ class GraphQL(Strict):
     cursor_body_path: str | None = Field(default=None, min_length=1, max_length=1000)
 
 
+class Incremental(Strict):
+    """`field` of a record says when it changed, `param` asks for what changed since; formats of `date`, or number."""
+
+    field: str = Field(min_length=1, max_length=1000)
+    param: str = Field(min_length=1, max_length=1000)
+    location: Literal["query", "header", "body"] = "query"
+    format: str = Field(default="ISO8601", max_length=100)
+    param_format: str | None = Field(default=None, max_length=100)
+    overlap_seconds: int | None = Field(default=None, ge=0, le=7 * 86_400)
+
+
 class RateLimitHeaders(Strict):
     """The names under which a provider tells about its limit; `limit` is for people, nothing follows from it."""
 
@@ -95,6 +106,7 @@ class Endpoint(Strict):
     graphql: GraphQL | None = None
     response_mapping: ResponseMapping
     pagination: Pagination | None = None
+    incremental: Incremental | None = None
     rate_limit: RateLimit | None = None
     timeout: TimeoutMs | None = None
     retry_config: RetryConfig | None = None

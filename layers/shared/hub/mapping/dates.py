@@ -36,7 +36,7 @@ def date(config: Config) -> Callable[[Any], Any]:
     reading, writing = config.text("inputFormat", "ISO8601"), config.text("outputFormat", "ISO8601")
     if (reading, writing, zone) == ("YYYY-MM-DD", "ISO8601", UTC):
         return _day_to_iso
-    read, write = _reader(reading, zone), _writer(writing, zone)
+    read, write = reader(reading, zone), writer(writing, zone)
 
     def convert(value: Any) -> Any:
         try:
@@ -72,7 +72,8 @@ def _day_to_iso(value: Any) -> str:
 # Reading
 
 
-def _reader(pattern: str, zone: tzinfo) -> Read:
+def reader(pattern: str, zone: tzinfo) -> Read:
+    """Return what reads the format; it may raise ValueError and OverflowError, this raises BadConfig."""
     named = {"ISO8601": _iso_reader(zone), "UNIX": _epoch_reader("seconds"), "UNIX_MS": _epoch_reader("milliseconds")}
     return named.get(pattern) or _pattern_reader(_tokens(pattern, "/inputFormat"), zone)
 
@@ -172,7 +173,8 @@ _CLOCK = {"year": 1970, "month": 1, "day": 1, "hour": 0, "minute": 0, "second": 
 # Writing
 
 
-def _writer(pattern: str, zone: tzinfo) -> Write:
+def writer(pattern: str, zone: tzinfo) -> Write:
+    """Return what writes the format, rounded down to what it can say; raises BadConfig."""
     if pattern == "YYYY-MM-DD":
         return lambda moment: (moment if moment.tzinfo is zone else moment.astimezone(zone)).date().isoformat()
     return _NAMED_WRITERS.get(pattern) or _pattern_writer(_tokens(pattern, "/outputFormat"), zone)

@@ -90,10 +90,10 @@ class Wanted:
     is_fresh: bool = False
 
 
-def start(change: Change, wanted: Wanted) -> Item:
-    """Add a new pending job to `change`, with the lock that keeps a second run of the same entity out."""
+def new(change: Change, wanted: Wanted) -> Item:
+    """Return a pending job that is not stored yet."""
     job_id, now = new_id("job"), clock.epoch_s()
-    job = {
+    return {
         **key(change.caller.tenant, "job", job_id),
         "integrationId": wanted.integration_id,
         "endpointId": wanted.endpoint_id,
@@ -119,9 +119,12 @@ def start(change: Change, wanted: Wanted) -> Item:
         **_due(job_id, now + HINT_GRACE_S),
         "expiresEpochS": _expiry(change.keep_days),
     }
+
+
+def start(change: Change, job: Item) -> None:
+    """Add a new job to `change`, with the lock that keeps a second run of the same entity out."""
     change.add(Put(change.tables.activity, job, IS_NEW), _lock(change.tables, job))
-    change.audit("sync.requested", job_id, integrationId=wanted.integration_id, endpointId=wanted.endpoint_id)
-    return job
+    change.audit("sync.requested", job["sk"], integrationId=job["integrationId"], endpointId=job["endpointId"])
 
 
 def get(tables: Tables, tenant: Tenant, job_id: str) -> Item:

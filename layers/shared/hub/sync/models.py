@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 class SyncRequest(BaseModel):
     """What `POST /api/v1/custom-integrations/{id}/sync` takes; both maps fill the endpoint's variables.
 
-    `fresh` reads everything, even where the provider would say that nothing has changed since the last sync.
+    `fresh` reads everything, even where the provider would say that nothing has changed since the last sync, and where
+    an incremental endpoint would ask for changes only.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -29,7 +30,10 @@ class Counted(BaseModel):
 
 
 class SyncJob(BaseModel):
-    """S004's SyncJob; the hub adds endpointId, connectorVersion, params, page, counters, stopReason, nextAttemptAt."""
+    """S004's SyncJob; the hub adds endpointId, connectorVersion, params, page, counters, stopReason, nextAttemptAt.
+
+    `incrementalFrom` is what an incremental endpoint asks from in this run; null where it reads everything.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,6 +59,7 @@ class SyncJob(BaseModel):
     params: dict[str, Any]
     page: int
     counters: Counted
+    incrementalFrom: str | int | float | None
     stopReason: str | None
     nextAttemptAt: str | None
 

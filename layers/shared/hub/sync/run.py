@@ -33,7 +33,7 @@ from hub.integrations.tokens import token_source
 from hub.outbound.calls import Deferred
 from hub.outbound.retry import Sender
 from hub.outbound.traffic import Traffic
-from hub.sync import jobs, pauses
+from hub.sync import increments, jobs, pauses
 from hub.sync.jobs import Cancelled, Claim, Counters, LeaseLost
 from hub.sync.state import State
 from hub.sync.state import after as state_after
@@ -105,8 +105,10 @@ class Worker:
             find_documents=partial(documents.find_many, self.resources.tables.documents, held.tenant),
             validators=None if held.job["position"] or held.job.get("isFresh") else state.validators,
             most_ahead=self.most_ahead,
+            began_s=increments.began_s(held.job),
         )
-        return plan.bind(Variables(jsontext.load(held.job["params"]), state=state), means)
+        variables = Variables(jsontext.load(held.job["params"]), state=state)
+        return plan.bind(variables, means, held.job.get("incrementalFrom"))
 
     def _regulated(self, integration_id: str, tenant: Tenant, plan: Plan) -> Sender:
         """Return the way to the provider. Answers are judged in it: a rule may say that one is a rate limit."""
@@ -150,6 +152,7 @@ class Worker:
             "counters": asdict(Counters.of(held.job).plus(counted)),
             "total": page.total if page.total is not None else held.job["total"],
             "errors": [*held.job["errors"], *errors][:KEPT_ERRORS],
+            **increments.progress(held.job, page),
             **pauses.OVER,
         }
 
@@ -169,7 +172,8 @@ class Worker:
             progress["errors"] = [*progress["errors"], {"page": held.job["page"], "reason": fault}]
             self._end(held, "FAILED", progress, fault, facts)
         else:
-            kept = state_after(self.resources.tables.activity, held.job, page, state)
+            increment = increments.left(held.job, page, progress)
+            kept = state_after(self.resources.tables.activity, held.job, page, state, increment)
             self._end(held, "COMPLETED", progress, f"last page stored ({page.stop_reason})", facts, kept)
 
     def _failed(self, held: Claim, error: HubError) -> None:
@@ -270,7 +274,9 @@ def _page_facts(held: Claim, page: Page, progress: Json) -> Json:
     """Return what the job's log says of one page: the call and what became of its records."""
     before = asdict(Counters.of(held.job))
     counted = {name: count - before[name] for name, count in progress["counters"].items()}
+    since = held.job.get("incrementalFrom") if held.job["page"] == 0 else None
     return {
+        **({} if since is None else {"incrementalFrom": since}),
         "method": page.method,
         "url": page.url,
         "status": page.status,

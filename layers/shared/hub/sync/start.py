@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hub.connector.plan import Plan
 from hub.connector.variables import Variables
 from hub.core import clock
 from hub.core.attributes import Item
@@ -11,7 +12,7 @@ from hub.core.tables import ConditionFailed, Put, key
 from hub.integrations import custom, versions
 from hub.integrations.custom import CustomIntegration
 from hub.integrations.plans import must_have_address, plan_of
-from hub.sync import jobs
+from hub.sync import increments, jobs
 from hub.sync.models import SyncRequest
 from hub.sync.run import entity_of
 from hub.sync.state import State
@@ -38,16 +39,24 @@ def start(change: Change, found: CustomIntegration, request: SyncRequest, interv
         raise BadDefinition("The integration has no such endpoint.", [problem])
     must_have_address(chosen)
     version = chosen.connector["version"]
-    job = jobs.start(change, jobs.Wanted(found.id, endpoint_id, entity, variables, version, request.fresh))
-    state = State(change.tables.activity, job)
-    # The request of the first page is built, and thrown away.
-    plan_of(chosen.connector["definition"], endpoint_id).draft(Variables(variables, state=state))
+    wanted = jobs.Wanted(found.id, endpoint_id, entity, variables, version, request.fresh)
+    job = _job(change, wanted, plan_of(chosen.connector["definition"], endpoint_id))
+    jobs.start(change, job)
     holder = jobs.holder_of_lock(change.tables, job)
     if holder is not None:
         raise Conflict("A sync of this entity is under way; cancel it or wait for its end.", jobId=holder["sk"])
     if interval_s:
         change.add(_pace(change, job, interval_s))
     return job
+
+
+def _job(change: Change, wanted: jobs.Wanted, plan: Plan) -> Item:
+    """Return the new job with what it asks from; the request of its first page is built, and thrown away."""
+    job = jobs.new(change, wanted)
+    state = State(change.tables.activity, job)
+    begun = increments.begun(plan.increment, state, is_fresh=wanted.is_fresh)
+    plan.first(Variables(wanted.params, state=state), begun.get("incrementalFrom"))
+    return {**job, **begun}
 
 
 def refusal(failure: ConditionFailed) -> HubError:

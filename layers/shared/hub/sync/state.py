@@ -1,7 +1,7 @@
-"""What a completed sync leaves for the next one of the same endpoint and params: when it began, and its validators.
+"""What a completed sync leaves for the next one of the same endpoint and params: when it began, what it has seen.
 
-One item in the activity table. `{{state.lastSyncAt}}` of a definition reads it; a list that fits on one page and has
-not changed since is not sent again.
+One item in the activity table. `{{state.lastSyncAt}}` of a definition reads it; an incremental endpoint asks from its
+watermark; a list that fits on one page and has not changed since, by its validators, is not sent again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from hub.connector.conditional import NOT_MODIFIED, Validators
+from hub.connector.incremental import Watermark
 from hub.connector.plan import Page
 from hub.connector.position import digest
 from hub.core import clock, jsontext
@@ -53,6 +54,11 @@ class State(Mapping[str, Any]):
             return None
         return Validators.from_json(jsontext.load(kept))
 
+    def watermark(self, footprint: str) -> Watermark | None:
+        """Return the highest value of an incremental endpoint that is still defined as it was."""
+        found: Watermark | None = self._item.get("watermark")
+        return found if self._item.get("footprint") == footprint else None
+
     @cached_property
     def _item(self) -> Item:
         return self._table.get(_place(self._job)) or {}
@@ -63,7 +69,7 @@ class State(Mapping[str, Any]):
         return {"lastSyncAt": _earlier(began)} if began else {}
 
 
-def after(table: Table, job: Item, last: Page, before: State) -> Put:
+def after(table: Table, job: Item, last: Page, before: State, increment: Json) -> Put:
     """Return the write that keeps the state of a sync that has just read its last page."""
     validators = before.validators if last.status == NOT_MODIFIED else last.validators
     is_whole = job["page"] == 0 and validators is not None
@@ -71,6 +77,7 @@ def after(table: Table, job: Item, last: Page, before: State) -> Put:
         **_place(job),
         "lastSyncAt": job["startedAt"],
         "connectorVersion": job["connectorVersion"],
+        **increment,
         "expiresEpochS": int(clock.epoch_s()) + KEPT_DAYS * DAY_S,
     }
     return Put(table, {**item, "validators": jsontext.dump(validators.to_json())} if is_whole and validators else item)

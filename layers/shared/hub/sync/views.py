@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def job(item: Item) -> Json:
-    """Return S004's SyncJob plus endpointId, connectorVersion, page, counters, stopReason and nextAttemptAt."""
+    """Return S004's SyncJob with what the hub adds, see `hub.sync.models.SyncJob`."""
     counters = item["counters"]
     done = counters["created"] + counters["updated"] + counters["unchanged"] + counters["deleted"]
     return {
@@ -37,6 +37,7 @@ def job(item: Item) -> Json:
         "params": jsontext.load(item["params"]),
         "page": item["page"],
         "counters": counters,
+        "incrementalFrom": item.get("incrementalFrom"),
         "stopReason": item.get("stopReason"),
         "nextAttemptAt": _next_attempt_at(item),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from hub.integrations.importing.names import document_type, step
@@ -73,7 +74,7 @@ class Answers:
         for depth in range(1, DEEPEST_LIST + 1):
             below: list[tuple[str, Schema]] = []
             for path, parent in level:
-                for name, raw in list(parent.properties.items())[:left]:
+                for name, raw in islice(parent.properties.items(), left):
                     found = _Found(f"{path}{step(name)}", name, depth, left, self._schemas.flat(raw, where), parent)
                     left -= 1
                     yield found
@@ -84,7 +85,7 @@ class Answers:
     def _one(self, root: Schema, found: list[_Found]) -> Answer:
         if SURE_IDENTIFIERS.isdisjoint(root.properties):
             inner = [each for each in found if each.depth == 1 and each.schema.kind == "object"]
-            inner = [each for each in inner if identifier_in(each.schema) and (len(inner) == 1 or each.name == "data")]
+            inner = [each for each in inner if (len(inner) == 1 or each.name == "data") and identifier_in(each.schema)]
             if inner:
                 return Answer(root, inner[0].schema, inner[0].path, is_list=False)
         return Answer(root, root, "$", is_list=False)

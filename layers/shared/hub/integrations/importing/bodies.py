@@ -24,6 +24,8 @@ JSON, FORM, MULTIPART, TEXT = (
 )
 DEEPEST_FIELDS = 4
 MOST_FIELDS = 300
+# Of fields that are looked at: those that are only read count for no body, and can be many.
+MOST_VISITS = 10 * MOST_FIELDS
 LONGEST_BODY = 100_000
 _JSON_TYPE = re.compile(r"(?:application|text)/(?:[\w.+-]+\+)?json(?:[-\w]*)|\*/\*", re.I)
 _KIND = {"integer": "number", "": "string"}
@@ -76,10 +78,19 @@ class _FieldReader:
         self._has_files = content_type == MULTIPART
         self._warnings = warnings
         self._left = MOST_FIELDS
+        self._visits = 0
 
     def fields(self, schema: Schema, parent: str, where: Place) -> Json:
-        found = {name: self._read(raw, name, parent, schema, where) for name, raw in schema.properties.items() if name}
-        return {name: field for name, field in found.items() if field is not None}
+        found: Json = {}
+        for name, raw in schema.properties.items():
+            if self._left <= 0 or self._visits >= MOST_VISITS:
+                self._warnings.add(where, f"the body has more than {MOST_FIELDS} fields; the others were left out")
+                break
+            self._visits += 1
+            field = self._read(raw, name, parent, schema, where) if name else None
+            if field is not None:
+                found[name] = field
+        return found
 
     def _read(self, raw: Any, name: str, parent: str, of: Schema, where: Place) -> Json | None:
         path, place = (f"{parent}.{name}" if parent else name), (*where, "properties", name)
@@ -88,9 +99,6 @@ class _FieldReader:
             return None
         if "." in path and not is_variable(path):
             self._warnings.add(place, "the name of this field cannot be a variable; the field was left out")
-            return None
-        if self._left <= 0:
-            self._warnings.add(where, f"the body has more than {MOST_FIELDS} fields; the others were left out")
             return None
         self._left -= 1
         return self._field(schema, path, name in of.required, place)

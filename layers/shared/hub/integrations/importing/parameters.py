@@ -16,6 +16,8 @@ from hub.outbound.calls import CLIENT_HEADERS, HEADER_NAME, HEADER_VALUE
 Json = dict[str, Any]
 
 LONGEST_DESCRIPTION = 500
+# What an endpoint holds. Each field of an object is one, and a document can give many parameters one large object.
+MOST_IN_QUERY = 100
 _KIND = {"integer": "number", "number": "number", "boolean": "boolean", "array": "array"}
 _JOINED = {"spaceDelimited": " ", "pipeDelimited": "|", "form": ",", "simple": ","}
 # OpenAPI itself ignores header parameters of these names.
@@ -102,7 +104,12 @@ class ParameterReader:
         if place == "path":
             made.path.append({**_param(each), "required": True})
         elif place == "query":
-            made.query += self._query(each)
+            room = MOST_IN_QUERY - len(made.query)
+            found = self._query(each, room + 1)
+            if len(found) > room:
+                message = f"has more than {MOST_IN_QUERY} query parameters; the others were left out"
+                self._warnings.add(each.where[:-1], message)
+            made.query += found[:room]
             words = each.schema.words
             made.for_pages.append(Parameter(each.name, words.get("maximum"), words.get("default")))
         elif place == "header":
@@ -110,9 +117,9 @@ class ParameterReader:
         else:
             self._warnings.add(each.where, "a parameter in a cookie cannot be kept; send it as a header")
 
-    def _query(self, each: _Declared) -> list[Json]:
+    def _query(self, each: _Declared, most: int) -> list[Json]:
         if each.schema.kind == "object":
-            return self._object(each)
+            return self._object(each, most)
         param = _param(each)
         default = param.get("default")
         if isinstance(default, str) and (is_secret_name(each.name) or is_secret_field(each.name, default)):
@@ -123,9 +130,9 @@ class ParameterReader:
             self._warnings.add(each.where, message)
         return [param]
 
-    def _object(self, each: _Declared) -> list[Json]:
+    def _object(self, each: _Declared, most: int) -> list[Json]:
         """Return a parameter per field of an object: `filter[status]` for a deep object, else the fields' own names."""
-        names = [name for name in each.schema.properties if name]
+        names = [name for name in each.schema.properties if name][:most]
         if not names or not (each.style == "deepObject" or not each.is_joined):
             self._warnings.add(each.where, "the parameter is an object; the caller gives it as a text")
             return [{**_param(each), "type": "string"}]

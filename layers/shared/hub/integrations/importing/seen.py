@@ -8,7 +8,7 @@ from typing import Any
 from hub.integrations.importing.answers import Answers
 from hub.integrations.importing.bodies import JSON, from_seen, is_json, media_type
 from hub.integrations.importing.credentials import Sent, auth_of, is_placeholder, is_secret_field, is_secret_header
-from hub.integrations.importing.exchange import Exchange
+from hub.integrations.importing.exchange import Exchange, Pair
 from hub.integrations.importing.names import Taken, document_type, slug, variable_for
 from hub.integrations.importing.pagination import Parameter, is_position
 from hub.integrations.importing.paths import Template, common_base, last_word, shape, template
@@ -182,10 +182,17 @@ def _query(group: Sequence[Exchange]) -> list[Json]:
     """Return the parameters of requests to one path; a value that all of them sent is the default."""
     values: dict[str, list[tuple[str, ...]]] = {}
     for each in group:
-        for name in dict.fromkeys(name for name, _ in each.query):
-            values.setdefault(name, []).append(tuple(value for key, value in each.query if key == name))
+        for name, found in _by_name(each.query).items():
+            values.setdefault(name, []).append(tuple(found))
     kept = {name: found for name, found in values.items() if name and len(name) <= 200 and not _is_secret(name, found)}
     return [_param(name, found, len(group)) for name, found in kept.items()]
+
+
+def _by_name(pairs: Sequence[Pair]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def _is_secret(name: str, found: Sequence[Sequence[str]]) -> bool:
