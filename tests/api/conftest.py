@@ -20,6 +20,8 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
 
 from hub.core import clock, config, resources
 from hub.core.attributes import Item
@@ -45,6 +47,7 @@ PARAMETERS = {
     "SyncIntervalSeconds": "0",
 }
 _COUNTER = itertools.count(1)
+OF_THE_HUB = "_hub#"  # the partitions of no tenant
 
 
 class MotoClients(Clients):
@@ -63,6 +66,12 @@ class Cloud:
     def handler(self, function: str) -> Any:
         """Return the entry point of the template's function."""
         return app(self.template.functions[function].code_dir).handler
+
+    def forget(self) -> None:
+        """Take out every tenant's items: moto copies whole tables for each transaction, however old their items are."""
+        for table in dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables.values():
+            for pk in [pk for pk in table.items if not str(pk.value).startswith(OF_THE_HUB)]:
+                del table.items[pk]
 
     @contextmanager
     def running(self, function: str) -> Iterator[None]:
@@ -253,8 +262,9 @@ def tenant() -> str:
 
 
 @pytest.fixture
-def hub(cloud: Cloud, tenant: str) -> Hub:
-    return Hub(cloud, tenant)
+def hub(cloud: Cloud, tenant: str) -> Iterator[Hub]:
+    yield Hub(cloud, tenant)
+    cloud.forget()
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from hub.connector.actions import compile_actions, judged
+from hub.connector.error_config import ActionName, ErrorAction
 from hub.core.caller import Tenant
 from hub.core.errors import Refused, Retryable
 from hub.core.resources import resources
@@ -168,6 +170,19 @@ def test_answers_that_say_nothing_of_the_host_do_not_open_the_circuit(
     fail(integration, integration.worker(), 12, outcome)
 
     assert integration.state()["state"] == "closed"
+
+
+@pytest.mark.parametrize(("action", "state"), [("IGNORE", "closed"), ("SUCCESS", "closed"), ("FAIL", "open")])
+def test_answer_that_a_rule_takes_for_good_does_not_open_the_circuit(
+    integration: Integration, action: ActionName, state: str
+) -> None:
+    """A provider that says 500 for "no records" would be left alone although every sync of it completes."""
+    integration.provider.outcome = judged(reply(500), compile_actions([ErrorAction(status=[500], action=action)]))
+
+    for _ in range(5):
+        integration.worker().send(CALL, timeout_s=10)
+
+    assert integration.state()["state"] == state
 
 
 def test_try_that_got_hardly_any_time_is_no_failure(integration: Integration) -> None:

@@ -95,6 +95,8 @@ class Runs:
     now_s: float = field(default_factory=clock.epoch_s)
 
     def start(self, definition: Mapping[str, Any]) -> str:
+        """Start the only sync of the cloud; what earlier runs left is taken out."""
+        self.hub.cloud.forget()
         made = self.hub.post("/api/v1/custom-integrations", dict(definition))
         assert made.status == 201, made.body
         job = self.hub.post(f"/api/v1/custom-integrations/{made.body['id']}/sync", {"endpointId": "list"})

@@ -165,7 +165,12 @@ FAILURES: list[tuple[Reply, type[HubError], str]] = [
     (
         reply({"access_token": "a" * 16385}),
         Refused,
-        "The token server gave an access token of more than 16384 characters.",
+        "The token server gave a token of more than 16384 characters.",
+    ),
+    (
+        reply({"access_token": "a", "refresh_token": "r" * 16385}),
+        Refused,
+        "The token server gave a token of more than 16384 characters.",
     ),
     (html(503), Retryable, "The token server answered 503: no JSON (24 bytes, text/html)"),
     (

@@ -38,6 +38,28 @@ def test_every_key_begins_with_the_tenant() -> None:
     assert partition(ACME, "job") == "acme#job"
 
 
+@pytest.mark.parametrize(("longest", "characters"), [("a" * 1024, "a"), ("\u00e9" * 512, "\u00e9")])
+def test_key_that_no_item_can_have_is_not_asked_for(longest: str, characters: str) -> None:
+    """DynamoDB calls such a request wrong: an id from a path would read like storage that fails."""
+    asked: list[str] = []
+
+    class Client:
+        def get_item(self, *, Key: Item, **_: Any) -> Item:  # noqa: N803  boto3's own name
+            asked.append(Key["sk"]["S"])
+            return {}
+
+        def batch_get_item(self, *, RequestItems: Item) -> Item:  # noqa: N803
+            asked.extend(each["sk"]["S"] for each in RequestItems["things"]["Keys"])
+            return {"Responses": {}}
+
+    things = Table(cast(Any, Client()), "things")
+    for item_id in (longest, longest + characters):
+        assert things.get(key(ACME, "thing", item_id)) is None
+        assert things.batch_get([key(ACME, "thing", item_id)]) == []
+
+    assert asked == [longest, longest]
+
+
 def test_hub_keys_are_no_tenants() -> None:
     assert hub_key("cursor-key", "1") == {"pk": "_hub#cursor-key", "sk": "1"}
 

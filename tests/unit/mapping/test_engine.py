@@ -79,6 +79,31 @@ def test_process_that_is_killed_by_someone_else_is_not_called_slow() -> None:
         stuck.ask(b"''", b"", LIMITS)
 
 
+class Doomed(Engine):
+    """A process that is killed right after it was found alive."""
+
+    @property
+    def is_alive(self) -> bool:
+        self._process.kill()
+        self._process.wait()
+        return True
+
+
+def test_page_whose_process_is_killed_by_someone_else_is_asked_again() -> None:
+    """The system kills whoever has most memory: a page of good records would be rejected for that."""
+    engine._idle.append(Doomed())
+
+    assert ask("a") == "a!"
+
+
+def test_program_that_ends_its_process_twice_is_given_up() -> None:
+    engine._idle += [Doomed(), Doomed()]
+
+    with pytest.raises(EngineFailed, match=r"ended the engine \(exit code -9\)"):
+        ask()
+    assert engine._idle == []
+
+
 def test_callers_at_the_same_time_have_a_process_each() -> None:
     program = "(() => { const until = Date.now() + 200; while (Date.now() < until); return input; })()"
     with ThreadPoolExecutor(3) as threads:

@@ -13,6 +13,8 @@ from hub.outbound.retry import Sender
 
 UNREAD: Any = object()
 ANOTHER_TRY = frozenset({"RETRY", "RATE_LIMITED"})
+# What ends well says nothing against the provider, whatever its status.
+ENDS_WELL = frozenset({"SUCCESS", "IGNORE"})
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Judged(Reply):
     @property
     def is_rate_limit(self) -> bool:
         return super().is_rate_limit if self.action is None else self.action == "RATE_LIMITED"
+
+    @property
+    def is_outage(self) -> bool:
+        return super().is_outage and self.action not in ENDS_WELL
 
     @property
     def is_good(self) -> bool:

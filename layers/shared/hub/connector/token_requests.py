@@ -76,7 +76,7 @@ def read_grant(auth: OAuth2Auth, reply: Reply, secrets: Sequence[str]) -> Grant:
     if not 200 <= reply.status < 300 or not token:
         raise _failure(fields, reply, document, hide)
     _check_kind(document, hide)
-    return Grant(_checked(token), fresh if isinstance(fresh, str) and fresh else None, _seconds(lifetime))
+    return Grant(_checked(token), _storable(fresh) if isinstance(fresh, str) and fresh else None, _seconds(lifetime))
 
 
 def basic_pair(client_id: str, secret: str) -> str:
@@ -155,8 +155,13 @@ def _check_kind(document: Any, hide: Hide) -> None:
 def _checked(token: Any) -> str:
     if not isinstance(token, str) or not HEADER_VALUE.fullmatch(token) or token != token.strip():
         raise Refused("The token server gave an access token that no header can carry: expected printable ASCII.")
+    return _storable(token)
+
+
+def _storable(token: str) -> str:
+    """Refuse what does not fit into one item of the database with its ciphertext."""
     if len(token) > MAX_TOKEN_CHARS:
-        raise Refused(f"The token server gave an access token of more than {MAX_TOKEN_CHARS} characters.")
+        raise Refused(f"The token server gave a token of more than {MAX_TOKEN_CHARS} characters.")
     return token
 
 

@@ -32,6 +32,7 @@ CALL_FAILED = (ClientError, BotoCoreError, Unavailable)
 BATCH_GET_KEYS = 100
 BATCH_CALLS = 4
 BATCH_WRITE_ITEMS = 25
+LONGEST_SORT_KEY_BYTES = 1024
 # The hub's own items; no tenant id begins with an underscore.
 _HUB = "_hub"
 _CONTENDED = "Another request changes the same item right now; send this one again."
@@ -116,6 +117,11 @@ def _condition(table: "Table", only_if: str, values: Mapping[str, Any]) -> dict[
     return parts
 
 
+def _may_exist(item_key: Key) -> bool:
+    """DynamoDB calls a request with a longer key wrong; for whoever names such an id, it is one that is not there."""
+    return len(item_key["sk"].encode(errors="replace")) <= LONGEST_SORT_KEY_BYTES
+
+
 def _values(values: Mapping[str, Any]) -> dict[str, Any]:
     return encode_item({f":{name}": value for name, value in values.items()})
 
@@ -135,6 +141,8 @@ class Table:
 
     def get(self, item_key: Key) -> Item | None:
         """Return the item as last written (a consistent read), or None."""
+        if not _may_exist(item_key):
+            return None
         answer = self._client.get_item(TableName=self.name, Key=encode_item(dict(item_key)), ConsistentRead=True)
         return decode_item(answer["Item"]) if "Item" in answer else None
 
@@ -144,6 +152,7 @@ class Table:
         if fields:
             shape["ProjectionExpression"], shape["ExpressionAttributeNames"] = with_placeholders(fields)
         found: list[Item] = []
+        keys = [item_key for item_key in keys if _may_exist(item_key)]
         for start in range(0, len(keys), BATCH_GET_KEYS):
             chunk = [encode_item(dict(item_key)) for item_key in keys[start : start + BATCH_GET_KEYS]]
             for attempt in _attempts():

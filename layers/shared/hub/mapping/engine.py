@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +28,10 @@ class EngineFailed(Exception):
         self.reason, self.place = reason, place
 
 
+class EngineLost(EngineFailed):
+    """The process ended, and not for its time: whoever ended it may have been short of memory for a moment."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """CPU time of one call, and its heap beside the input."""
@@ -37,12 +42,21 @@ class Limits:
 
 def run(program: str, text: str, limits: Limits) -> str:
     """Return the text that a program makes of the text it finds in `input`; raises EngineFailed."""
-    engine = _idle_engine() or Engine()
-    mark, answer = engine.ask(program.encode(errors="replace"), text.encode(errors="replace"), limits)
-    _idle.append(engine)
+    question = program.encode(errors="replace"), text.encode(errors="replace"), limits
+    try:
+        mark, answer = _asked(*question)
+    except EngineLost:  # the program has no effects, so that it may run again
+        mark, answer = _asked(*question)
     if mark == b"!":
         raise _failure(answer, limits)
     return answer
+
+
+def _asked(program: bytes, text: bytes, limits: Limits) -> tuple[bytes, str]:
+    engine = _idle_engine() or Engine()
+    found = engine.ask(program, text, limits)
+    _idle.append(engine)
+    return found
 
 
 class Engine:
@@ -74,7 +88,7 @@ class Engine:
             mark, answer = self._exchanged(head + program + text)
         except (OSError, EOFError):
             self.close()
-            raise EngineFailed(_ending(self._process.returncode, limits)) from None
+            raise _ending(self._process.returncode, limits) from None
         return mark, answer.decode(errors="replace")
 
     def _exchanged(self, question: bytes) -> tuple[bytes, bytes]:
@@ -94,7 +108,7 @@ class Engine:
 
     def close(self) -> None:
         self._process.kill()
-        with self._process:  # closes the streams and waits
+        with suppress(BrokenPipeError), self._process:  # closes the streams, with what was not read, and waits
             pass
 
 
@@ -141,7 +155,7 @@ def _failure(message: str, limits: Limits) -> EngineFailed:
     return EngineFailed(message.splitlines()[0], (int(place[1]), int(place[2])) if place else None)
 
 
-def _ending(code: int | None, limits: Limits) -> str:
+def _ending(code: int | None, limits: Limits) -> EngineFailed:
     if code == -signal.SIGPROF:
-        return _MESSAGES["interrupted"].format(cpu_ms=limits.cpu_ms)
-    return f"ended the engine (exit code {code})"
+        return EngineFailed(_MESSAGES["interrupted"].format(cpu_ms=limits.cpu_ms))
+    return EngineLost(f"ended the engine (exit code {code})")

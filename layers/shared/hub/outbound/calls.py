@@ -78,6 +78,11 @@ class Reply:
     def is_rate_limit(self) -> bool:
         return self.status == 429
 
+    @property
+    def is_outage(self) -> bool:
+        """Say whether the answer means that its host cannot answer now."""
+        return self.status >= 500 and not self.is_rate_limit
+
     def links(self) -> dict[str, str]:
         """Return the Link header as {relation: URL as written, maybe relative}; the first of a relation counts.
 

@@ -221,6 +221,6 @@ def _host_of(call: Call) -> str:
 
 
 def _outcome(reply: Reply) -> Outcome:
-    if reply.status >= 500 and not reply.is_rate_limit:
+    if reply.is_outage:
         return Outcome.FAILURE
     return Outcome.NEITHER if reply.status >= 400 else Outcome.SUCCESS
