@@ -105,20 +105,25 @@ def get(request: Request) -> Answer:
 def update(request: Request) -> Answer:
     """Change a custom integration: a JSON merge patch (RFC 7396); a handle keeps its secret."""
     from hub.integrations import define
+    from hub.sync import stop
 
     current = _found(request)
     request.must_match(current.connector["version"])
     changed = define.update(request.change, request.vault, _guard(request), current, request.json_object())
+    stop.stop_when_paused(request.change, current.integration, changed.integration)
     return _commit(request, ok(custom.view(changed)), changed.integration["name"])
 
 
 @api.route("DELETE", "/api/v1/custom-integrations/{id}", access=WRITE, rate="integration", status=204)
 def delete(request: Request) -> Answer:
-    """Delete a custom integration; restorable for 31 days."""
+    """Delete a custom integration; restorable for 31 days. Its syncs end within one page."""
+    from hub.sync import stop
+
     current = _found(request)
     request.must_match(current.connector["version"])
     custom.delete(request.change, current)
-    return request.change.commit(no_content())
+    stop.stop(request.change, current.id)
+    return _commit(request, no_content(), current.integration["name"])
 
 
 @api.route(

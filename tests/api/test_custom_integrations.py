@@ -145,8 +145,9 @@ def test_if_match_guards_against_a_lost_update(hub: Hub) -> None:
     first = patch(hub, made, {"color": "red"}, headers={"If-Match": '"1"'})
     late = patch(hub, made, {"color": "blue"}, headers={"If-Match": '"1"'})
     late_delete = delete(hub, made, headers={"If-Match": '"1"'})
+    listed = patch(hub, made, {"color": "red"}, headers={"If-Match": '"1", W/"2"'})
 
-    assert first.status == 200
+    assert (first.status, listed.status) == (200, 200)
     assert (late.status, late.code, late.body["error"]["details"]) == (409, "CONFLICT", {"version": 2})
     assert (late_delete.status, hub.get(f"{PATH}/{made['id']}").body["color"]) == (409, "red")
 

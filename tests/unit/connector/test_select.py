@@ -4,7 +4,8 @@ import pytest
 
 from hub.connector.definition import parse_definition
 from hub.connector.plan import compile_endpoint
-from hub.core.errors import Refused, Retryable
+from hub.core.errors import HubError, Refused, Retryable
+from hub.outbound.calls import NeverSent
 from hub.outbound.retry import RetryPolicy, next_delay
 from tests.unit.connector.factories import Json, Provider, definition, endpoint, mapping, reply, run
 
@@ -257,14 +258,33 @@ def test_endpoint_has_its_own_time_and_retries_before_those_of_the_definition() 
     assert provider.timeouts_s == [5.0, 5.0, 20.0]
 
 
-@pytest.mark.parametrize(("is_marked", "requests"), [(False, 1), (True, 3)])
-def test_post_is_repeated_only_when_it_is_marked(is_marked: bool, requests: int) -> None:
-    provider = Provider(lambda _: reply(status=503))
+@pytest.mark.parametrize(
+    ("is_marked", "status", "failure", "requests"),
+    [(False, 503, Refused, 1), (True, 503, Retryable, 3), (False, 429, Retryable, 1)],
+)
+def test_post_is_repeated_only_when_it_is_marked_or_was_not_carried_out(
+    is_marked: bool, status: int, failure: type[HubError], requests: int
+) -> None:
+    """What is Refused is not repeated by a later run either."""
+    provider = Provider(lambda _: reply(status=status))
 
-    with pytest.raises(Retryable):
+    with pytest.raises(failure):
         run(definition(endpoint(method="POST", idempotent=is_marked)), provider).fetch()
 
     assert len(provider.requests) == requests
+
+
+def test_post_whose_answer_was_lost_is_not_repeated_and_one_that_never_left_is() -> None:
+    raw = definition(endpoint(method="POST"))
+
+    with pytest.raises(Refused, match="not marked `idempotent`"):
+        run(raw, Provider(lambda _: fail(Retryable("the connection broke")))).fetch()
+    with pytest.raises(NeverSent):
+        run(raw, Provider(lambda _: fail(NeverSent("no connection")))).fetch()
+
+
+def fail(error: Exception) -> None:
+    raise error
 
 
 def test_time_of_the_caller_ends_the_tries() -> None:

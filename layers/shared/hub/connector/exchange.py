@@ -12,13 +12,14 @@ from hub.connector.incremental import Increment
 from hub.connector.paging import Paging
 from hub.connector.requests import Draft
 from hub.connector.select import Selection
-from hub.core.errors import HubError
-from hub.outbound.calls import Call
+from hub.core.errors import HubError, Refused, Retryable
+from hub.outbound.calls import Call, NeverSent
 from hub.outbound.retry import REPEATABLE_METHODS, RetryPolicy, Sender, send_with_retries
 
 UNAUTHORIZED = 401
 # A token is renewed once; what the same answer means after that, the next rule says.
 RENEWAL = "REFRESH_TOKEN_THEN_RETRY"
+NOT_REPEATED = "It is not repeated, since the endpoint is not marked `idempotent`"
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,15 @@ class Channel:
 
     def send_ahead(self, drafts: Callable[[int], Mapping[Place, Draft]], first: Draft, body_bytes: int) -> None:
         """Begin the calls of the pages that come next, as many as may be under way after a page of `body_bytes`."""
-        if not self._most_ahead or not (self._exchange.idempotent or first.method in REPEATABLE_METHODS):
+        if not self._most_ahead or not self.may_repeat(first.method):
             return
         for place, draft in drafts(self._ahead.room(body_bytes)).items():
             if not self._ahead.has(place):
                 self._ahead.begin(place, self._once(self._signed(draft, self._credentials)))
+
+    def may_repeat(self, method: str) -> bool:
+        """Say whether a call that may have reached the provider can be sent again, now or by a later run."""
+        return self._exchange.idempotent or method in REPEATABLE_METHODS
 
     def close(self) -> None:
         self._ahead.forget()
@@ -94,14 +99,19 @@ class Channel:
         return credentials.authenticated(draft, self._exchange.origin)
 
     def _sent(self, client: Sender, call: Call, give_up_at: float | None) -> Judged:
-        reply = send_with_retries(
-            client,
-            call,
-            self._exchange.policy,
-            timeout_s=self._exchange.timeout_s,
-            give_up_at=give_up_at,
-            idempotent=self._exchange.idempotent,
-        )
+        try:
+            reply = send_with_retries(
+                client,
+                call,
+                self._exchange.policy,
+                timeout_s=self._exchange.timeout_s,
+                give_up_at=give_up_at,
+                idempotent=self._exchange.idempotent,
+            )
+        except Retryable as error:
+            if isinstance(error, NeverSent) or self.may_repeat(call.method):
+                raise
+            raise Refused(f"{error.message}. {NOT_REPEATED}") from None
         return cast(Judged, reply)  # the judge's answers, with the number of tries
 
     def _once(self, call: Call) -> Callable[[], Judged]:

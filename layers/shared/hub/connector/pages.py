@@ -12,7 +12,7 @@ from hub.connector.ahead import Place
 from hub.connector.auth_config import Auth
 from hub.connector.authenticate import Signer, TokenSource
 from hub.connector.conditional import NOT_MODIFIED, Validators, validators_of
-from hub.connector.exchange import Channel, Exchange
+from hub.connector.exchange import NOT_REPEATED, Channel, Exchange
 from hub.connector.incremental import Watermark
 from hub.connector.paging import Answered
 from hub.connector.position import REMEMBERED, Position, digest
@@ -174,9 +174,11 @@ class PageRun:
             message += f": {said}"
         if reply.message:
             message += f" ({reply.message})"
-        if reply.action in ANOTHER_TRY or (reply.action is None and _is_passing(reply.status)):
+        if reply.action not in ANOTHER_TRY and (reply.action is not None or not _is_passing(reply.status)):
+            return Refused(message, status=reply.status)
+        if reply.is_rate_limit or self._channel.may_repeat(draft.method):
             return Retryable(message, retry_after_s=asked_delay_s(reply), status=reply.status)
-        return Refused(message, status=reply.status)
+        return Refused(f"{message}. {NOT_REPEATED}", status=reply.status)
 
     def _said(self, reply: Reply) -> str:
         """Return the provider's message, or the beginning of its answer."""

@@ -210,9 +210,11 @@ class Request:
 
     def must_match(self, version: int) -> None:
         """Refuse a change when `If-Match` names another version than the present one (RFC 9110, 13.1.1)."""
-        wanted = self.headers.get("if-match", "").strip().removeprefix("W/").strip('"')
-        if wanted not in ("", "*", str(version)):
-            raise Conflict(f"`If-Match` names version {wanted}, the present one is {version}.", version=version)
+        given = self.headers.get("if-match", "")
+        wanted = [tag.strip().removeprefix("W/").strip('"') for tag in given.split(",")]
+        if not {"", "*", str(version)}.intersection(wanted):
+            named = ", ".join(wanted)[:100]
+            raise Conflict(f"`If-Match` names version {named}, the present one is {version}.", version=version)
 
 
 def _from_base64(text: str) -> bytes:

@@ -14,12 +14,13 @@ from hub.core.caller import Tenant
 from hub.core.errors import Conflict, NotFound
 from hub.core.ids import new_id
 from hub.core.journal import DAY_S, Change
-from hub.core.tables import IS_NEW, ConditionFailed, Delete, Found, Key, Put, Tables, Update, Write, key
+from hub.core.tables import IS_NEW, ConditionFailed, Delete, Found, Key, Put, Tables, Update, Write, key, partition
 from hub.integrations import request_log
 
 Json = dict[str, Any]
 
 OPEN = ("PENDING", "RUNNING")
+LOCK = "sync-lock"
 DUE_SHARDS = 4
 # A worker that dies before it completes a page has used up a hop: a page that kills every worker ends the job.
 MAX_HOPS = 3
@@ -142,6 +143,14 @@ def holder_of_lock(tables: Tables, job: Item) -> Item | None:
         tables.write(Delete(tables.coordination, _lock_place(job), "jobId = :id", {"id": lock["jobId"]}))
         return None
     return holder
+
+
+def holders_of_locks(tables: Tables, tenant: Tenant, integration_id: str) -> list[Item]:
+    """Return the jobs that hold the locks of an integration, one per entity and direction; some may have ended."""
+    bounds = {"pk": partition(tenant, LOCK), "start": f"{integration_id}#"}
+    locks = tables.coordination.query_all("pk = :pk AND begins_with(sk, :start)", bounds)
+    found = (tables.activity.get(key(tenant, "job", lock["jobId"])) for lock in locks)
+    return [job for job in found if job is not None]
 
 
 def claim(tables: Tables, tenant: Tenant, job_id: str, me: str, lease_s: int) -> Claim | None:
@@ -313,7 +322,7 @@ def _set(tables: Tables, held: Claim, changed: Json, only_if: str, remove: str =
 
 def _lock_place(job: Item) -> Key:
     name = f"{job['integrationId']}#{job['entityType']}#{job['direction']}"
-    return key(Tenant.of_item(job), "sync-lock", name)
+    return key(Tenant.of_item(job), LOCK, name)
 
 
 def _lock(tables: Tables, job: Item) -> Put:
