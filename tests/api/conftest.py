@@ -20,7 +20,7 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
-from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.model_instances import reset_model_data
 from moto.dynamodb.models import dynamodb_backends
 
 from hub.core import clock, config, resources
@@ -68,8 +68,10 @@ class Cloud:
         return app(self.template.functions[function].code_dir).handler
 
     def forget(self) -> None:
-        """Take out every tenant's items: moto copies whole tables for each transaction, however old their items are."""
-        for table in dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables.values():
+        """Take out every item of a tenant: moto copies whole tables for each transaction, and keeps the copies."""
+        reset_model_data()
+        backends = [backend for regions in dynamodb_backends.values() for backend in regions.values()]
+        for table in [table for backend in backends for table in backend.tables.values()]:
             for pk in [pk for pk in table.items if not str(pk.value).startswith(OF_THE_HUB)]:
                 del table.items[pk]
 

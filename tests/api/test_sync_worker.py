@@ -168,25 +168,18 @@ def test_wait_that_the_provider_asks_for_is_kept(
 # Changes under way
 
 
-CHANGES: list[tuple[str, Json | None, str]] = [
-    ("secret dropped", {"baseUrl": "https://evil.example.net"}, "sends secrets elsewhere than they were entered for"),
-    ("switched off", {"status": "inactive"}, "is inactive"),
-    ("deleted", None, "No integration has this id"),
-]
-
-
-@pytest.mark.parametrize(("_name", "change", "reason"), CHANGES, ids=[row[0] for row in CHANGES])
-def test_job_that_may_not_go_on_fails_and_says_why(sync: Sync, _name: str, change: Json | None, reason: str) -> None:
+def test_job_that_may_not_go_on_fails_and_says_why(sync: Sync) -> None:
+    """The secret of the version that it runs is gone: it was entered for the address before."""
     integration_id = sync.connect(status="active")
     job_id = sync.start(integration_id)
     sync.work(job_id, lambda: 1000)
-    sync.hub.call("PATCH" if change else "DELETE", f"{PATH}/{integration_id}", change)
+    sync.hub.call("PATCH", f"{PATH}/{integration_id}", {"baseUrl": "https://evil.example.net"})
 
     sync.work(job_id)
 
     job = sync.job(job_id)
     assert (job["status"], job["counters"], len(sync.provider.calls)) == ("FAILED", counted(read=10, created=10), 1)
-    assert reason in job["errorLog"][0]["reason"]
+    assert "sends secrets elsewhere than they were entered for" in job["errorLog"][0]["reason"]
 
 
 def test_job_goes_on_with_the_version_it_began_with_when_the_connector_is_changed(sync: Sync) -> None:
