@@ -5,10 +5,8 @@ A key is made by `key(tenant, kind, id)` alone, so no query can be asked without
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import copy_context
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +19,6 @@ from hub.core.errors import Unavailable
 from hub.core.expressions import with_placeholders
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
     from mypy_boto3_dynamodb import DynamoDBClient
 
 IS_NEW = "attribute_not_exists(pk)"
@@ -30,7 +26,6 @@ IS_UNCHANGED = "version = :version_read"
 # What a call of DynamoDB raises that failed, in contrast to a condition that was not met.
 CALL_FAILED = (ClientError, BotoCoreError, Unavailable)
 BATCH_GET_KEYS = 100
-BATCH_CALLS = 4
 BATCH_WRITE_ITEMS = 25
 LONGEST_SORT_KEY_BYTES = 1024
 # The hub's own items; no tenant id begins with an underscore.
@@ -165,19 +160,15 @@ class Table:
         return found
 
     def batch_put(self, items: Sequence[Item]) -> None:
-        """Write all items without conditions, 25 a call, up to four calls at once; all have ended when it returns."""
-        starts = range(0, len(items), BATCH_WRITE_ITEMS)
-        _all_at_once([partial(self._put_chunk, items[start : start + BATCH_WRITE_ITEMS]) for start in starts])
-
-    def _put_chunk(self, items: Sequence[Item]) -> None:
-        """Write up to 25 items; what DynamoDB hands back is sent again."""
-        chunk = [{"PutRequest": {"Item": encode_item(item)}} for item in items]
-        for attempt in _attempts():
-            answer = self._client.batch_write_item(RequestItems={self.name: chunk})
-            chunk = answer.get("UnprocessedItems", {}).get(self.name, [])
-            if not chunk:
-                break
-            attempt.wait()
+        """Write all items without conditions, 25 a call; what DynamoDB hands back is sent again."""
+        for start in range(0, len(items), BATCH_WRITE_ITEMS):
+            chunk = [{"PutRequest": {"Item": encode_item(item)}} for item in items[start : start + BATCH_WRITE_ITEMS]]
+            for attempt in _attempts():
+                answer = self._client.batch_write_item(RequestItems={self.name: chunk})
+                chunk = answer.get("UnprocessedItems", {}).get(self.name, [])
+                if not chunk:
+                    break
+                attempt.wait()
 
     def query(
         self,
@@ -286,27 +277,6 @@ def _is_own_repeat(error: ClientError, writes: Sequence[Write]) -> bool:
 
 def _item(attributes: dict[str, Any] | None) -> Item | None:
     return decode_item(attributes) if attributes else None
-
-
-def _all_at_once(calls: Sequence[Callable[[], None]]) -> None:
-    """Do all calls and wait for every one of them: none may still be under way when an error is told."""
-    if len(calls) < 2:
-        for call in calls:
-            call()
-        return
-    from concurrent.futures import wait
-
-    underway = [_threads().submit(copy_context().run, call) for call in calls]
-    wait(underway)
-    for each in underway:
-        each.result()
-
-
-@cache
-def _threads() -> "ThreadPoolExecutor":
-    from concurrent.futures import ThreadPoolExecutor  # not needed by functions that write little
-
-    return ThreadPoolExecutor(BATCH_CALLS, thread_name_prefix="batch")
 
 
 @dataclass
