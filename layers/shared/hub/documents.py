@@ -30,7 +30,6 @@ MAX_ID_BYTES = 512
 SETTLE_S = 5
 # A page whose ids are scattered over the others costs a call in vain; so many pages pass before the next attempt.
 PAGES_BY_ID = 15
-LEAST_RANGE = 8
 MOST_SCATTERED = 1000
 # Pages that are still to be read by id, by partition: a hint of this process, on which nothing depends.
 _scattered: dict[str, int] = {}
@@ -105,7 +104,7 @@ def _stored(table: Table, pk: str, keys: Mapping[str, Key]) -> dict[str, Item]:
     A range is one call, and its items share units of 4 KB; of a batch each one is rounded up to a unit of its own.
     """
     waits = _scattered.pop(pk, 0)
-    if waits or len(keys) < LEAST_RANGE:
+    if waits or not table.ranges_from or len(keys) < table.ranges_from:
         _remember(pk, waits - 1)
         return _by_id(table, keys.values())
     bounds = {"pk": pk, "low": min(keys), "high": max(keys)}

@@ -26,6 +26,7 @@ TABLES = SimpleNamespace(
     documents_table="documents",
     activity_table="activity",
     coordination_table="coordination",
+    range_reads_from=8,
 )
 
 

@@ -71,6 +71,7 @@ def make_settings(prefix: str = "unit") -> Settings:
         rate_limits={"integration": 200, "search": 30},
         sync_lease_s=120,
         sync_interval_s=60,
+        range_reads_from=8,
         outbound_allowed_private="",
         own_hosts=(),
     )

@@ -18,6 +18,7 @@ COMPLETE = {
     "RATE_LIMITS": "integration=200, search=30",
     "SYNC_LEASE_S": "120",
     "SYNC_INTERVAL_S": "60",
+    "RANGE_READS_FROM": "8",
     "OUTBOUND_ALLOWED_PRIVATE": "",
 }
 TOKENS = {"JWT_ISSUER": "i", "JWT_AUDIENCE": "a", "JWKS_URL": "https://keys", "TENANT_CLAIM": "tenant_id"}

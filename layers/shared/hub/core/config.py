@@ -27,6 +27,7 @@ class Settings:
     rate_limits: Mapping[str, int]
     sync_lease_s: int
     sync_interval_s: int
+    range_reads_from: int
     outbound_allowed_private: str
     own_hosts: tuple[str, ...]
 
@@ -58,6 +59,7 @@ def settings() -> Settings:
         rate_limits=read.numbers("RATE_LIMITS", at_least="integration"),
         sync_lease_s=read.number("SYNC_LEASE_S"),
         sync_interval_s=read.number("SYNC_INTERVAL_S"),
+        range_reads_from=read.number("RANGE_READS_FROM"),
         outbound_allowed_private=read.text("OUTBOUND_ALLOWED_PRIVATE"),
         own_hosts=read.optional_names("OWN_HOSTS"),
     )

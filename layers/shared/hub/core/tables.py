@@ -130,9 +130,12 @@ class Found:
 
 
 class Table:
-    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+    """One table; `ranges_from` so many items are better read as a range than by key, 0 = never."""
+
+    def __init__(self, client: "DynamoDBClient", name: str, ranges_from: int = 8) -> None:
         self._client: Any = client
         self.name = name
+        self.ranges_from = ranges_from
 
     def get(self, item_key: Key) -> Item | None:
         """Return the item as last written (a consistent read), or None."""
@@ -226,7 +229,7 @@ class Tables:
         self._client: Any = client
         self.config = Table(client, settings.config_table)
         self.credentials = Table(client, settings.credentials_table)
-        self.documents = Table(client, settings.documents_table)
+        self.documents = Table(client, settings.documents_table, settings.range_reads_from)
         self.activity = Table(client, settings.activity_table)
         self.coordination = Table(client, settings.coordination_table)
 
