@@ -45,7 +45,6 @@ class Channel:
         self._signer = signer
         self._client = Judge(client, exchange.rules)
         self._ahead = Ahead(most_ahead)
-        self._most_ahead = most_ahead
         self._credentials = signer.known()
         self._hide = self._credentials.hider()
 
@@ -80,9 +79,10 @@ class Channel:
 
     def send_ahead(self, drafts: Callable[[int], Mapping[Place, Draft]], first: Draft, body_bytes: int) -> None:
         """Begin the calls of the pages that come next, as many as may be under way after a page of `body_bytes`."""
-        if not self._most_ahead or not self.may_repeat(first.method):
+        room = self._ahead.room(body_bytes)
+        if not room or not self.may_repeat(first.method):
             return
-        for place, draft in drafts(self._ahead.room(body_bytes)).items():
+        for place, draft in drafts(room).items():
             if not self._ahead.has(place):
                 self._ahead.begin(place, self._once(self._signed(draft, self._credentials)))
 

@@ -147,9 +147,9 @@ class PageRun:
     def _send_ahead(self, following: Position, answered: Answered) -> None:
         paging = self._exchange.paging
         if paging is not None:
-            total = self._exchange.selection.total(answered.document)
 
             def drafts(room: int) -> dict[Place, Draft]:
+                total = self._exchange.selection.total(answered.document)
                 positions = islice(paging.expected(following, answered, total), room)
                 return {position.place: paging.at(self._first, position) for position in positions}
 
@@ -201,8 +201,9 @@ class PageRun:
         if isinstance(following, str):
             return following
         following = self._remembering(following, position, body)
-        is_enough = paging.max_pages is not None and getattr(following, "pages", 0) >= paging.max_pages
-        return "max_pages" if is_enough else following
+        if isinstance(following, Position) and paging.max_pages is not None and following.pages >= paging.max_pages:
+            return "max_pages"
+        return following
 
     def _remembering(self, following: Position, position: Position | None, body: str) -> Position | str:
         """Return the next position with what was seen before it; one that was seen already ends the walk."""
