@@ -18,6 +18,7 @@ import httpcore
 from hub.core.errors import BadRequest, HubError, Retryable
 from hub.outbound.bodies import decoded
 from hub.outbound.calls import Call, NeverSent, Reply, check_call, full_url
+from hub.outbound.connections import Connections
 from hub.outbound.dialing import Dialer, Trip, underway
 from hub.outbound.guard import Guard, Resolver, Target, system_resolver
 
@@ -65,12 +66,7 @@ class Client:
         self._max_body_bytes = max_body_bytes
         self._now = now
         self._dialer = Dialer(guard, resolver)
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=verify or trusted_authorities(),
-            max_connections=MAX_CONNECTIONS,
-            keepalive_expiry=KEEP_ALIVE_S,
-            network_backend=self._dialer,
-        )
+        self._connections = Connections(verify or trusted_authorities(), self._dialer, MAX_CONNECTIONS, KEEP_ALIVE_S)
 
     def send(self, call: Call, *, timeout_s: float) -> Reply:
         """Try once and return the answer, whatever its status; `timeout_s` is for all of it, from look-up to last byte.
@@ -90,18 +86,15 @@ class Client:
         return Reply(status, headers, body, elapsed_ms=round((self._now() - started) * 1000))
 
     def _exchange(self, call: Call, trip: Trip) -> tuple[int, dict[str, str], bytes]:
-        answer = self._pool.handle_request(_request(call, trip))
-        try:
+        with self._connections.answer(_request(call, trip), trip.remaining_s(httpcore.PoolTimeout)) as answer:
             headers = _joined(answer.headers)
-            # The pool is synchronous; its type also allows an asynchronous stream.
+            # The connection is synchronous; its type also allows an asynchronous stream.
             chunks = cast(Iterable[bytes], answer.stream)
             pieces = decoded(chunks, headers.get("content-encoding", ""), self._max_body_bytes, trip.target.host)
             return answer.status, headers, b"".join(_in_time(pieces, trip))
-        finally:
-            answer.close()
 
     def close(self) -> None:
-        self._pool.close()
+        self._connections.close()
         self._dialer.close()
 
     def __enter__(self) -> Self:
@@ -118,9 +111,8 @@ def _request(call: Call, trip: Trip) -> httpcore.Request:
         port=trip.target.port,
         target=trip.target.path.encode(),
     )
-    timeout = {"pool": trip.remaining_s(httpcore.PoolTimeout)}
     headers = [(name.encode(), value.encode()) for name, value in _headers(call, trip.target).items()]
-    return httpcore.Request(call.method, url, headers=headers, content=call.content, extensions={"timeout": timeout})
+    return httpcore.Request(call.method, url, headers=headers, content=call.content)
 
 
 def _headers(call: Call, target: Target) -> dict[str, str]:
