@@ -1,10 +1,11 @@
-"""The command line: `python -m local run | token | demo | invoke | openapi`."""
+"""The command line: `python -m local run | token | demo | invoke | redrive | openapi`."""
 
 import argparse
 import json
 import signal
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 from local.functions import FunctionFailed, Pool, environment_of
@@ -12,7 +13,7 @@ from local.identity import Identity
 from local.intrinsics import TemplateError
 from local.logs import Log
 from local.resources import Clients
-from local.stack import LOOPBACK, TEMPLATE, Stack, StackError, build, running
+from local.stack import LOOPBACK, TEMPLATE, Running, Stack, StackError, build, running
 
 _CANNOT_START = 2
 # Whoever tries things out does not wait a minute between two syncs.
@@ -38,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_token(commands.add_parser("token", help="print a token for a tenant"))
     _add_demo(commands.add_parser("demo", help="tell the product's story on the running stack"))
     _add_invoke(commands.add_parser("invoke", help="call one function of the running stack with an event"))
+    _add_redrive(commands.add_parser("redrive", help="send dead letters to their queue again"))
     _add_openapi(commands.add_parser("openapi", help="write the API's description from its routes"))
     return parser
 
@@ -84,6 +86,12 @@ def _add_invoke(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("function", help="logical id in the template")
     parser.add_argument("--event", type=argparse.FileType("r"), default="-", help="JSON file (standard input)")
     parser.set_defaults(command=_invoke)
+
+
+def _add_redrive(parser: argparse.ArgumentParser) -> None:
+    _state(parser)
+    parser.add_argument("--queue", metavar="NAME", help="of one queue, such as delivery (all)")
+    parser.set_defaults(command=_redrive)
 
 
 def _add_openapi(parser: argparse.ArgumentParser) -> None:
@@ -145,10 +153,28 @@ def _openapi(_arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _invoke(arguments: argparse.Namespace) -> int:
-    stack = running(arguments.state)
+def _redrive(arguments: argparse.Namespace) -> int:
+    from local import redrive
+
+    stack = _running_stack(arguments.state)
+    with closing(Clients(stack.aws)) as clients:
+        found = {each.name: each for each in redrive.redrives(build(TEMPLATE, stack.parameters, clients, stack.url))}
+        if arguments.queue and arguments.queue not in found:
+            raise StackError(f"No queue {arguments.queue} has dead letters; there are {', '.join(sorted(found))}")
+        for name in [arguments.queue] if arguments.queue else sorted(found):
+            print(f"{name}: {redrive.move(clients.sqs, found[name])} moved")
+    return 0
+
+
+def _running_stack(state: Path) -> Running:
+    stack = running(state)
     if stack is None:
         raise StackError("No stack is running on this state folder; start it with: python -m local run")
+    return stack
+
+
+def _invoke(arguments: argparse.Namespace) -> int:
+    stack = _running_stack(arguments.state)
     found = build(TEMPLATE, stack.parameters, Clients(stack.aws), stack.url).functions
     if arguments.function not in found:
         raise StackError(f"The template has no function {arguments.function}; it has {', '.join(sorted(found))}")

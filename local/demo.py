@@ -1,4 +1,4 @@
-"""Tells the product's story on a running stack: a connector without code, its pages arriving, a change, a repeat."""
+"""Tells the product's story on a running stack: a connector without code, its pages, a change; then webhooks."""
 
 import json
 import secrets
@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from local.demo_webhooks import Inbound, Outbound
 from local.identity import Identity
 from local.stack import StackError, running
 
@@ -28,27 +29,36 @@ def main(arguments: Namespace) -> int:
         tenant, user="demo-user", roles=["tenant_admin"], scopes=[], expires_in_s=3600
     )
     headers = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=arguments.url or stack.url, headers=headers, timeout=30, trust_env=False) as hub:
-        _Story(hub, stack.sandbox, tenant).tell()
+    with (
+        httpx.Client(base_url=arguments.url or stack.url, headers=headers, timeout=30, trust_env=False) as hub,
+        httpx.Client(base_url=stack.sandbox, timeout=30, trust_env=False) as provider,
+    ):
+        _Story(hub, provider, tenant).tell()
     return 0
 
 
 class _Story:
-    def __init__(self, hub: httpx.Client, sandbox: str, tenant: str) -> None:
+    def __init__(self, hub: httpx.Client, provider: httpx.Client, tenant: str) -> None:
         self._hub = hub
-        self._sandbox = sandbox
+        self._provider = provider
+        self._sandbox = str(provider.base_url)
         self._tenant = tenant
         self._began = time.monotonic()
 
     def tell(self) -> None:
         self._say(f"The hub answers at {self._hub.base_url}, a provider with 10,000 contacts at {self._sandbox}.")
+        outbound = Outbound(self._call, self._say, self._provider)
+        subscription = outbound.subscribe()
         integration = self._connect()
         first = self._sync(integration["id"], "A worker pulls the pages, maps the records and stores documents")
         self._show_documents()
+        outbound.post()
         self._sync(integration["id"], "The same sync again: nothing has changed, so nothing is written")
         self._change_at_provider()
         self._sync(integration["id"], "And once more")
         self._show_changes(first)
+        outbound.tell(subscription)
+        Inbound(self._call, self._say, self._provider).tell()
         self._say(f"Look around yourself:  python -m local token --tenant {self._tenant}")
 
     def _connect(self) -> Json:
@@ -87,7 +97,7 @@ class _Story:
 
     def _change_at_provider(self) -> None:
         patch = {"job_title": "Head of Integrations"}
-        httpx.patch(f"{self._sandbox}/v1/contacts/c00042", json=patch, trust_env=False).raise_for_status()
+        self._provider.patch("/v1/contacts/c00042", json=patch).raise_for_status()
         self._say("Somebody changes contact c00042 at the provider.")
 
     def _show_changes(self, first: Json) -> None:

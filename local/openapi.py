@@ -28,6 +28,8 @@ _REASONS = {
     "429": "Rate limit exceeded",
     "503": "The hub could not answer; send it again",
 }
+# A public POST is a webhook.
+_PUBLIC_REASONS = {"GET": ("503",), "POST": ("401", "404", "429", "503")}
 
 
 def write() -> Path:
@@ -40,7 +42,7 @@ def build() -> Json:
     schemas, definitions = _schemas([route for _, route in routes])
     paths: Json = {}
     for group, route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(group, route, schemas)
+        paths.setdefault(route.path.replace("+}", "}"), {})[route.method.lower()] = _operation(group, route, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -104,6 +106,8 @@ def _operation(group: str, route: Route, schemas: dict[str, Json]) -> Json:
     if route.body:
         is_required = bool(load(route.body).model_json_schema().get("required"))
         operation["requestBody"] = {"required": is_required, "content": _json(schemas[route.body])}
+    elif route.access.public and route.method == "POST":
+        operation["requestBody"] = {"required": False, "content": {"*/*": {}}}
     return operation
 
 
@@ -116,7 +120,7 @@ def _responses(route: Route, schemas: dict[str, Json]) -> Json:
     refusals = {
         status: {"description": reason, "content": _json(schemas["error"])}
         for status, reason in _REASONS.items()
-        if not route.access.public or status in ("503",)
+        if not route.access.public or status in _PUBLIC_REASONS[route.method]
     }
     return {str(route.status): success, **refusals}
 

@@ -1,14 +1,15 @@
 """Custom integrations (spec S000): the tenant's own connectors, and a sync of one of their endpoints by hand."""
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from hub.core.answers import Answer, accepted, created, no_content, ok
 from hub.core.api import Api, Request
 from hub.core.caller import admins, members
 from hub.core.listing import page_of
-from hub.core.queues import Hint, send
 from hub.core.tables import ConditionFailed
 from hub.integrations import custom, versions
+from hub.webhooks.endpoints import endpoint_views
 
 if TYPE_CHECKING:
     from hub.outbound.guard import Guard
@@ -33,9 +34,12 @@ ONE = "hub.integrations.models:CustomIntegration"
 def create(request: Request) -> Answer:
     """Create a custom integration."""
     from hub.integrations import define  # the connector format: loaded where one is written
+    from hub.webhooks.endpoints import following
 
     made = define.create(request.change, request.vault, _guard(request), request.json_object())
-    return _commit(request, created(custom.view(made)), made.integration["name"])
+    once = following.follow(request.change, request.vault, made)
+    answer = created(endpoint_views.custom(made, request.base_url, once))
+    return _commit(request, answer, made.integration["name"], created(_shown(request, made)))
 
 
 @api.route(
@@ -59,7 +63,7 @@ def import_integration(request: Request) -> Answer:
         define.checked(found.definition, guard)
         return ok({"definition": found.shown(), "warnings": found.warnings})
     made = define.create(request.change, request.vault, guard, found.definition, found.awaited)
-    answer = created({"integration": custom.view(made), "warnings": found.warnings})
+    answer = created({"integration": _shown(request, made), "warnings": found.warnings})
     return _commit(request, answer, made.integration["name"])
 
 
@@ -85,13 +89,13 @@ def list_integrations(request: Request) -> Answer:
     config, tenant = request.resources.tables.config, request.caller.tenant
     chosen = custom.chosen(custom.list_all(config, tenant), request.query)
     listing = page_of(chosen, request.page(), sortable=("createdAt", "updatedAt", "name", "displayName"))
-    return ok(request.listed("items", custom.with_connectors(config, tenant, listing), custom.view))
+    return ok(request.listed("items", custom.with_connectors(config, tenant, listing), partial(_shown, request)))
 
 
 @api.route("GET", "/api/v1/custom-integrations/{id}", access=READ, rate="integration", answer=ONE)
 def get(request: Request) -> Answer:
     """Get a custom integration; its secrets show as handles."""
-    return ok(custom.view(_found(request)))
+    return ok(_shown(request, _found(request)))
 
 
 @api.route(
@@ -106,23 +110,28 @@ def update(request: Request) -> Answer:
     """Change a custom integration: a JSON merge patch (RFC 7396); a handle keeps its secret."""
     from hub.integrations import define
     from hub.sync import stop
+    from hub.webhooks.endpoints import following
 
     current = _found(request)
     request.must_match(current.connector["version"])
     changed = define.update(request.change, request.vault, _guard(request), current, request.json_object())
     stop.stop_when_paused(request.change, current.integration, changed.integration)
-    return _commit(request, ok(custom.view(changed)), changed.integration["name"])
+    once = following.follow(request.change, request.vault, changed)
+    answer = ok(endpoint_views.custom(changed, request.base_url, once))
+    return _commit(request, answer, changed.integration["name"])
 
 
 @api.route("DELETE", "/api/v1/custom-integrations/{id}", access=WRITE, rate="integration", status=204)
 def delete(request: Request) -> Answer:
     """Delete a custom integration; restorable for 31 days. Its syncs end within one page."""
     from hub.sync import stop
+    from hub.webhooks.endpoints import following
 
     current = _found(request)
     request.must_match(current.connector["version"])
     custom.delete(request.change, current)
     stop.stop(request.change, current.id)
+    following.follow_deletion(request.change, current)
     return _commit(request, no_content(), current.integration["name"])
 
 
@@ -146,7 +155,7 @@ def sync(request: Request) -> Answer:
         answer = request.change.commit(accepted(views.job(job)))
     except ConditionFailed as failure:
         raise start.refusal(failure) from None
-    send(request.resources.sqs, request.resources.settings.sync_queue_url, Hint(request.caller.tenant, job["sk"]))
+    start.hint(request.resources, job)
     return answer
 
 
@@ -162,10 +171,12 @@ def publish(request: Request) -> Answer:
     """Publish a version, by default the draft: syncs run it from now on. An older one is a rollback."""
     from hub.integrations import publish  # the connector engine
     from hub.integrations.models import PublishRequest
+    from hub.webhooks.endpoints import following
 
     current = _found(request)
     request.must_match(current.connector["version"])
     published = publish.publish(request.change, current, request.parsed(PublishRequest))
+    following.follow_publication(request.change, request.vault, current, published["version"])
     return _commit(request, ok(published), current.integration["name"])
 
 
@@ -207,8 +218,13 @@ def _guard(request: Request) -> "Guard":
     return Guard.from_text(request.resources.settings.outbound_allowed_private, own_hosts=request.own_hosts)
 
 
-def _commit(request: Request, answer: Answer, name: str) -> Answer:
+def _shown(request: Request, found: custom.CustomIntegration) -> dict[str, Any]:
+    return endpoint_views.custom(found, request.base_url)
+
+
+def _commit(request: Request, answer: Answer, name: str, repeated: Answer | None = None) -> Answer:
+    """Commit the request's change; `repeated` is the answer to its repeats where secrets are shown once."""
     try:
-        return request.change.commit(answer)
+        return request.change.commit(answer, repeated)
     except ConditionFailed as failure:
         raise custom.explain_conflict(failure, name) from None

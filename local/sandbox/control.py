@@ -133,9 +133,9 @@ class Control:
         return as_json({"items": items, "total": len(items)})
 
     def script_hook(self, request: Request) -> Response:
-        fields = _checked(request, {"statuses": COUNTS}, {"delay_s": SECONDS, "retry_after_s": SECONDS})
+        fields = _checked(request, {"statuses": COUNTS}, {"delay_s": SECONDS, "retry_after_s": SECONDS, "secret": TEXT})
         self.hooks.script(request.params["name"], **fields)
-        return as_json(fields)
+        return as_json({name: value for name, value in fields.items() if name != "secret"})
 
     def forget_hook(self, request: Request) -> Response:
         self.hooks.forget(request.params["name"])

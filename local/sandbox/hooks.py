@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from local.sandbox.messages import JSON_TYPE, Json, Refusal, Request, Response, as_json
 from local.sandbox.people import timestamp
+from local.sandbox.signatures import is_signed
 
 SEND_TIMEOUT_S = 10
 ALGORITHMS = {"hmac-sha256": hashlib.sha256, "hmac-sha1": hashlib.sha1}
@@ -22,11 +23,15 @@ ALGORITHMS = {"hmac-sha256": hashlib.sha256, "hmac-sha1": hashlib.sha1}
 
 @dataclass
 class Hook:
-    """One receiving address. `statuses` are answered in turn, the last one for ever."""
+    """One receiving address. `statuses` are answered in turn, the last one for ever.
+
+    With a `secret` each request is checked, and one that is not signed with it is answered 401.
+    """
 
     statuses: list[int] = field(default_factory=lambda: [200])
     delay_s: float = 0.0
     retry_after_s: float | None = None
+    secret: str | None = None
     items: list[Json] = field(default_factory=list)
     answered: int = 0
 
@@ -48,21 +53,33 @@ class Hooks:
     def receive(self, request: Request) -> Response:
         """Keep the request and answer as the script of this name says."""
         hook = self._hooks[request.params["name"]]
-        status = hook.next_status()
-        hook.items.append(_kept(len(hook.items) + 1, request, status))
+        signed = None if hook.secret is None else is_signed(hook.secret, dict(request.headers), request.body)
+        status = 401 if signed is False else hook.next_status()
+        hook.items.append(_kept(len(hook.items) + 1, request, status) | {"signed": signed})
         retry_after = () if hook.retry_after_s is None else (("retry-after", f"{hook.retry_after_s:g}"),)
         answer = as_json({"received": status < 400}, status, retry_after if status >= 400 else ())
         return Response(status, b"" if status in (204, 304) else answer.body, answer.headers, hook.delay_s)
 
-    def script(self, name: str, statuses: list[int], delay_s: float = 0.0, retry_after_s: float | None = None) -> None:
+    def script(
+        self,
+        name: str,
+        statuses: list[int],
+        delay_s: float = 0.0,
+        retry_after_s: float | None = None,
+        secret: str | None = None,
+    ) -> None:
         """Say how this name answers from now on; what it received stays."""
         if not statuses or not all(200 <= status <= 599 for status in statuses):
             raise Refusal(400, f"statuses must be HTTP statuses from 200 to 599, found {statuses}")
         hook = self._hooks[name]
         hook.statuses, hook.delay_s, hook.retry_after_s, hook.answered = statuses, delay_s, retry_after_s, 0
+        hook.secret = secret
 
     def received(self, name: str) -> list[Json]:
-        """What came in, oldest first: number, received_at, method, path, query, headers, body_base64, answered."""
+        """What came in, oldest first: number, received_at, method, path, query, headers, body_base64, answered, signed.
+
+        `signed` is null where the script names no secret.
+        """
         return list(self._hooks[name].items) if name in self._hooks else []
 
     def forget(self, name: str) -> None:

@@ -103,7 +103,8 @@ def cloud() -> Iterator[Cloud]:
         keys = ensure_keys(clients, source.key_ids())
         read = template.read(source, Addresses("https://sqs.us-east-1.amazonaws.com", "http://hub.test", keys))
         ensure(clients, read.resources)
-        os.environ |= {**read.functions["Authorizer"].environment, **read.functions["SyncWorker"].environment}
+        for function in ("Authorizer", "Operations", "SyncWorker"):
+            os.environ |= read.functions[function].environment
         _forget()
         yield Cloud(read, RouteTable(read.routes), _rights(read))
         _forget()
@@ -117,12 +118,13 @@ def _rights(read: template.Template) -> Guard:
     }
     guard = Guard({**names, read.functions["Sync"].environment["KMS_KEY_ID"]: "HubKey"})
     made = resources.resources()
-    guard.watch((made.dynamodb, made.sqs, made.events, made.kms))
+    guard.watch((made.dynamodb, made.sqs, made.events, made.kms, made.s3))
     return guard
 
 
 def _forget() -> None:
-    for cached in (config.settings, config.token_settings, resources.resources):
+    """Let the next cloud be seen, by the functions too: they keep what they made for the life of their process."""
+    for cached in (config.settings, config.token_settings, config.dead_letter_queues, resources.resources, app):
         cached.cache_clear()
 
 
@@ -220,9 +222,9 @@ def make_integration(name: str = "crm", **changed: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def just_before(operation: str, act: Callable[[], object]) -> Iterator[None]:
-    """Let `act` happen once, right before the hub's next DynamoDB call of this name goes out."""
-    events, name = resources.resources().dynamodb.meta.events, f"before-call.dynamodb.{operation}"
+def just_before(operation: str, act: Callable[[], object], service: str = "dynamodb") -> Iterator[None]:
+    """Let `act` happen once, right before the hub's next call of this name goes out."""
+    events, name = getattr(resources.resources(), service).meta.events, f"before-call.{service}.{operation}"
 
     def once(**_: Any) -> None:
         events.unregister(name, once)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from hub.core.caller import Tenant
 from hub.core.queues import Hint
 from hub.core.resources import resources
+from hub.core.tables import partition
 from hub.core.vault import Vault
 from hub.outbound.calls import Call, Reply
 from hub.sync.run import Worker
@@ -110,6 +111,12 @@ class Sync:
     def cancel(self, job_id: str) -> None:
         assert self.hub.post(f"/api/v1/sync-jobs/{job_id}/cancel").status == 200
 
+    def events(self) -> list[tuple[str, Json]]:
+        """Return what waits to be told: the type and the data of each event, in no order."""
+        place = {"pk": partition(Tenant(self.hub.tenant), "event")}
+        found = resources().tables.activity.query_all("pk = :pk", place)
+        return [(event["type"], json.loads(event["data"])) for event in found]
+
 
 def vault() -> Vault:
     found = resources()
@@ -134,16 +141,13 @@ class Record(list[Asked]):
     def of(self, operation: str) -> list[Mapping[str, Any]]:
         return [asked.params for asked in self if asked.operation == operation]
 
-    def hints(self, tenant: str) -> list[Json]:
-        """Return the tenant's hints, each with its delay."""
-        sent = self.of("SendMessage")
-        found = [{**json.loads(call["MessageBody"]), "delay": call["DelaySeconds"]} for call in sent]
+    def hints(self, tenant: str, queue: str = "") -> list[Json]:
+        """Return the tenant's hints, each with its delay; only those to the queues with this word in their URL."""
+        single = [(call["QueueUrl"], call) for call in self.of("SendMessage")]
+        batches = [(call["QueueUrl"], entry) for call in self.of("SendMessageBatch") for entry in call["Entries"]]
+        sent = [message for url, message in [*single, *batches] if queue in url]
+        found = [{**json.loads(message["MessageBody"]), "delay": message["DelaySeconds"]} for message in sent]
         return [hint for hint in found if hint["tenant"] == tenant]
-
-    def events(self) -> list[tuple[str, Json]]:
-        """Return what was put on the bus: the name and the detail of each event."""
-        entries = [entry for call in self.of("PutEvents") for entry in call["Entries"]]
-        return [(entry["DetailType"], json.loads(entry["Detail"])) for entry in entries]
 
 
 @contextmanager

@@ -56,7 +56,8 @@ def test_secret_is_dropped_when_the_origin_it_goes_to_changes(
     changed = patch(hub, made_id, change)
 
     assert (changed["secretsRequired"], changed["status"]) == (dropped, "inactive")
-    assert sorted(stored(hub, made_id)) == sorted([*kept, "/webhookConfig/webhookSecret"])
+    assert sorted(stored(hub, made_id)) == sorted(kept)
+    assert vault().read(Tenant(hub.tenant), "inbound", made_id)["secret.1"] == "hook-secret"
     refused = hub.post(f"{PATH}/{made_id}/sync", {"endpointId": "contacts"})
     assert (refused.status, [each["pointer"] for each in refused.body["error"]["details"]["problems"]]) == (
         400,

@@ -17,6 +17,13 @@ ANSWERS: dict[str, Callable[[Any], bool]] = {
     "http-create-custom-integration.json": lambda answer: answer["statusCode"] == 201,
     "http-list-documents.json": lambda answer: answer["statusCode"] == 200 and "items" in json.loads(answer["body"]),
     "authorizer-api-key.json": lambda answer: [*answer["context"]] == ["denied"],
+    "http-create-subscription.json": lambda answer: answer["statusCode"] == 201,
+    "http-post-event.json": lambda answer: answer["statusCode"] == 202,
+    "http-receive-webhook.json": lambda answer: answer["statusCode"] == 404,
+    "sqs-event-hint.json": lambda answer: answer == {"batchItemFailures": []},
+    "sqs-bus-event.json": lambda answer: answer == {"batchItemFailures": []},
+    "sqs-delivery-hint.json": lambda answer: answer == {"batchItemFailures": []},
+    "sqs-inbound-hint.json": lambda answer: answer == {"batchItemFailures": []},
     "sqs-sync-hint.json": lambda answer: answer == {"batchItemFailures": []},
     "schedule-every-minute.json": lambda answer: answer["hinted"] >= 0,
 }

@@ -1,11 +1,32 @@
-"""The net under the queue: a job that nobody works on though it is due is hinted at again, and finished."""
+"""The net under the queues: what nobody works on though it is due is hinted at again, and done."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.api.conftest import Hub, StoppedClock
-from tests.api.sync_work import LEASE_S, Provider, Sync, contacts, counted, recorded
+from hub.core import due, events
+from hub.core.caller import Tenant
+from hub.core.resources import resources
+from hub.core.tables import Put, key
+from tests.api.conftest import Hub, StoppedClock, lose_connection
+from tests.api.sync_work import LEASE_S, Provider, Record, Sync, contacts, counted, recorded
+
+QUEUES = {
+    due.EVENTS: "EventQueue",
+    due.DELIVERIES: "DeliveryQueue",
+    due.INBOUND: "InboundQueue",
+    due.JOBS: "SyncQueue",
+    due.REDO: "EventQueue",
+}
+# Where the items of each family lie, and the id that a hint names them by.
+KINDS = {
+    due.EVENTS: ("event", "x"),
+    due.DELIVERIES: ("delivery#sub_1", "sub_1/x"),
+    due.INBOUND: ("inbound#whe_1", "whe_1/x"),
+    due.JOBS: ("job", "x"),
+    due.REDO: ("redo", "x"),
+}
 
 
 @pytest.fixture
@@ -13,12 +34,23 @@ def sync(hub: Hub, stopped_clock: StoppedClock) -> Sync:  # noqa: ARG001  time m
     return Sync(hub, Provider(contacts(25)))
 
 
-def swept(hub: Hub) -> list[str]:
-    """Run the sweeper; return the tenant's jobs that it hinted at."""
+def sweep(hub: Hub) -> Record:
+    """Run the sweeper; return what it asked of AWS."""
     with hub.cloud.running("Sweeper"), recorded() as asked:
-        answer = hub.cloud.handler("Sweeper")({}, None)
-    assert answer["hinted"] == len(asked.of("SendMessage"))
-    return [hint["id"] for hint in asked.hints(hub.tenant)]
+        hub.cloud.handler("Sweeper")({}, None)
+    return asked
+
+
+def swept(hub: Hub) -> dict[str, int]:
+    """Run the sweeper; return the tenant's jobs that it hinted at, with the delay of each hint."""
+    return {hint["id"]: hint["delay"] for hint in sweep(hub).hints(hub.tenant, "SyncQueue")}
+
+
+def place(hub: Hub, family: due.Family, at: float, name: str = "x") -> None:
+    """Store an item that says nothing but when it is due."""
+    kind, _ = KINDS[family]
+    item = {**key(Tenant(hub.tenant), kind, name), **family.marks(name, at)}
+    resources().tables.write(Put(resources().tables.activity, item))
 
 
 def test_sweeper_hints_at_overdue_jobs_and_no_others(sync: Sync, stopped_clock: StoppedClock) -> None:
@@ -31,14 +63,11 @@ def test_sweeper_hints_at_overdue_jobs_and_no_others(sync: Sync, stopped_clock: 
     with pytest.raises(KeyboardInterrupt):
         sync.work(silent)
 
-    assert swept(sync.hub) == []  # nothing is due yet
     stopped_clock.advance(61)
-    assert sorted(swept(sync.hub)) == sorted(never_hinted)
-    stopped_clock.advance(LEASE_S - 61 + 1)
-    assert swept(sync.hub) == [silent]
-    assert swept(sync.hub) == []  # hinted at already
-    stopped_clock.advance(300)
-    assert sorted(swept(sync.hub)) == sorted([*never_hinted, silent])
+    assert swept(sync.hub) == {**dict.fromkeys(never_hinted, 0), silent: LEASE_S - 61}
+    assert swept(sync.hub) == {}  # hinted at already
+    stopped_clock.advance(due.AGAIN_AFTER_S + 1)
+    assert swept(sync.hub) == dict.fromkeys([*never_hinted, silent], 0)
 
 
 def die() -> Any:
@@ -59,3 +88,77 @@ def test_job_of_a_silent_worker_is_finished_by_the_next(sync: Sync, stopped_cloc
 
     assert sync.job(job_id)["status"] == "COMPLETED"
     assert sync.job(job_id)["counters"] == counted(read=25, created=25)
+
+
+@pytest.mark.parametrize("family", KINDS, ids=lambda family: family.name)
+def test_every_kind_of_work_is_hinted_at_in_its_own_queue(
+    hub: Hub, stopped_clock: StoppedClock, family: due.Family
+) -> None:
+    place(hub, family, stopped_clock.epoch_s - 1)
+
+    asked = sweep(hub)
+
+    (hint,) = asked.hints(hub.tenant)
+    assert (hint["id"], hint["delay"]) == (KINDS[family][1], 0)
+    assert asked.hints(hub.tenant, QUEUES[family]) == [hint]
+
+
+def test_what_comes_due_before_the_next_sweep_is_hinted_at_with_a_delay_that_is_never_too_short(
+    hub: Hub, stopped_clock: StoppedClock
+) -> None:
+    for name, wait_s in {"soon": 20.3, "late": 60, "later": 60.1}.items():
+        place(hub, due.EVENTS, stopped_clock.epoch_s + wait_s, name)
+
+    found = {hint["id"]: hint["delay"] for hint in sweep(hub).hints(hub.tenant)}
+
+    assert found == {"soon": 21, "late": 60}
+
+
+def test_stored_event_whose_hint_was_lost_is_hinted_at(hub: Hub, stopped_clock: StoppedClock) -> None:
+    event = events.new(Tenant(hub.tenant), "sync.completed", {}, 30)
+    resources().tables.write(events.write(resources().tables, event))
+
+    stopped_clock.advance(61)
+
+    assert [hint["id"] for hint in sweep(hub).hints(hub.tenant)] == [event["sk"]]
+
+
+def test_sweep_that_finds_nothing_asks_once_per_shard(hub: Hub) -> None:
+    asked = sweep(hub)
+
+    assert [call.operation for call in asked] == ["Query"] * sum(family.shards for family in KINDS)
+
+
+def test_sweep_of_a_thousand_items_hints_at_each_once_and_ten_a_call(hub: Hub, stopped_clock: StoppedClock) -> None:
+    for number in range(1000):
+        place(hub, due.DELIVERIES, stopped_clock.epoch_s - 1, f"dlv_{number}")
+
+    asked = sweep(hub)
+
+    hinted = [hint["id"] for hint in asked.hints(hub.tenant)]
+    assert len(hinted) == len(set(hinted)) == 1000
+    assert len(asked.of("SendMessageBatch")) <= 1000 / 10 + due.DELIVERIES.shards * 3
+
+
+def test_item_whose_hint_was_not_taken_is_hinted_at_by_the_next_sweep(hub: Hub, stopped_clock: StoppedClock) -> None:
+    place(hub, due.EVENTS, stopped_clock.epoch_s - 1)
+    sqs = resources().sqs.meta.events
+    fail = SimpleNamespace(call=lambda **_: lose_connection()).call
+    sqs.register("before-call.sqs.SendMessageBatch", fail)
+    sweep(hub)
+    sqs.unregister("before-call.sqs.SendMessageBatch", fail)
+
+    assert [hint["id"] for hint in sweep(hub).hints(hub.tenant)] == ["x"]
+
+
+def test_item_that_nobody_touches_keeps_the_time_since_when_it_is_due(hub: Hub, stopped_clock: StoppedClock) -> None:
+    began = stopped_clock.epoch_s
+    place(hub, due.EVENTS, began)
+
+    for _ in range(3):
+        assert len(sweep(hub).hints(hub.tenant)) == 1
+        stopped_clock.advance(due.AHEAD_S + due.AGAIN_AFTER_S + 1)
+
+    found = resources().tables.activity.get(key(Tenant(hub.tenant), "event", "x"))
+    assert found is not None
+    assert due.overdue_since(found) == began

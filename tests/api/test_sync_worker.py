@@ -324,31 +324,56 @@ def test_one_of_two_workers_with_the_same_hint_gets_the_job(sync: Sync) -> None:
 # Events
 
 
-def events_of_a_run(sync: Sync, job_id: str) -> list[str]:
-    with recorded() as asked:
-        sync.work(job_id)
-    for _, detail in asked.events():
-        assert (detail["tenantId"], detail["jobId"], detail["entityType"]) == (sync.hub.tenant, job_id, "contact")
-    return [name for name, _ in asked.events()]
-
-
-def test_bus_hears_of_the_start_and_of_the_end(sync: Sync) -> None:
+def test_start_and_end_of_a_job_are_events_of_its_tenant(sync: Sync) -> None:
     completed, failed = sync.start(sync.connect("good")), sync.start(sync.connect("bad"))
 
-    of_completed = events_of_a_run(sync, completed)
+    sync.work(completed)
     sync.provider.instead[4] = status(404)
-    of_failed = events_of_a_run(sync, failed)
+    sync.work(failed)
 
-    assert of_completed == ["sync.started", "sync.completed"]
-    assert of_failed == ["sync.started", "sync.failed"]
+    told = {(name, data["jobId"]): data for name, data in sync.events()}
+    assert told.keys() == {
+        ("sync.started", completed),
+        ("sync.completed", completed),
+        ("sync.started", failed),
+        ("sync.failed", failed),
+    }
+    assert {data["entityType"] for data in told.values()} == {"contact"}
+    assert told["sync.completed", completed]["stats"] == counted(read=25, created=25)
+    assert told["sync.failed", failed]["error"] == sync.job(failed)["errorLog"][-1]["reason"]
 
 
-def test_bus_hears_of_the_start_once_when_the_job_takes_several_workers(sync: Sync) -> None:
+def test_job_that_takes_several_workers_is_told_of_once(sync: Sync) -> None:
     job_id = sync.start(sync.connect())
-    names = []
-    for remaining_ms in (1000, 900_000):
-        with recorded() as asked:
-            sync.work(job_id, lambda left=remaining_ms: left)  # type: ignore[misc]
-        names.append([name for name, _ in asked.events()])
 
-    assert names == [["sync.started"], ["sync.completed"]]
+    for remaining_ms in (1000, 900_000):
+        sync.work(job_id, lambda left=remaining_ms: left)  # type: ignore[misc]
+
+    assert sorted(name for name, _ in sync.events()) == ["sync.completed", "sync.started"]
+
+
+@pytest.mark.parametrize("pages_before", [0, 1])
+def test_cancelled_job_is_told_of_as_failed_once(sync: Sync, pages_before: int) -> None:
+    job_id = sync.start(sync.connect())
+    sync.provider.instead[1 + pages_before] = lambda: sync.cancel(job_id)
+
+    sync.work(job_id)
+
+    told = dict(sync.events())
+    assert len(sync.events()) == 2
+    assert told.keys() == {"sync.started", "sync.failed"}
+    assert told["sync.failed"]["error"] == "cancelled"
+
+
+def test_event_and_end_of_a_job_are_written_together_or_not_at_all(sync: Sync) -> None:
+    """A worker that dies behind the write leaves the event to the sweeper; before it, the job."""
+    job_id = sync.start(sync.connect())
+    with pytest.raises(KeyboardInterrupt), just_before("SendMessage", die, "sqs"):
+        sync.work(job_id)
+
+    assert sync.job(job_id)["status"] == "COMPLETED"
+    assert sorted(name for name, _ in sync.events()) == ["sync.completed", "sync.started"]
+
+
+def die() -> None:
+    raise KeyboardInterrupt

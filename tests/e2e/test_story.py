@@ -1,4 +1,4 @@
-"""The product's story against any hub: a connector without code, its documents, a change, and the change arriving.
+"""The product's story against any hub: a connector's documents and a change; webhooks that go out and come in.
 
 Without settings it runs on a local stack of its own. A deployed hub is named by API_URL, API_TOKEN (a tenant_admin's)
 and SANDBOX_URL, a sandbox that both the hub and this machine can reach.
@@ -7,7 +7,7 @@ and SANDBOX_URL, a sandbox that both the hub and this machine can reach.
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from local.demo import definition
+from local.demo_webhooks import receiving
 from local.stack import TEMPLATE, Stack
 
 Json = dict[str, Any]
@@ -134,3 +135,78 @@ def test_story_of_a_connector_its_documents_and_a_change(place: Place, connector
     }
     assert (changed["version"], changed["content"]["jobTitle"]) == (2, title)
     assert connector["auth"]["keyValue"].startswith("{{encrypted:")
+
+
+@pytest.fixture
+def receiver(place: Place) -> Iterator[str]:
+    """The name of a receiver at the sandbox that nobody else uses."""
+    name = f"story-{secrets.token_hex(4)}"
+    yield name
+    place.sandbox.delete(f"/_control/hooks/{name}")
+
+
+@pytest.fixture
+def subscription(place: Place, receiver: str) -> Iterator[Json]:
+    """A subscription to events that only this test posts; its receiver fails twice and knows the secret."""
+    url = f"{place.sandbox_url}/hooks/{receiver}"
+    wanted = {"name": receiver, "url": url, "eventTypes": [f"{receiver}.*"], "retryProfile": "cards"}
+    made = place.call("POST", "/webhooks/subscriptions", wanted)
+    script = {"statuses": [500, 503, 200], "secret": made["secretKey"]}
+    place.sandbox.post(f"/_control/hooks/{receiver}", json=script).raise_for_status()
+    yield made
+    place.call("DELETE", f"/webhooks/subscriptions/{made['id']}")
+
+
+def test_story_of_an_event_that_goes_out_signed_and_is_retried(place: Place, subscription: Json, receiver: str) -> None:
+    path = f"/webhooks/subscriptions/{subscription['id']}/deliveries"
+
+    event = place.call("POST", "/events", {"type": f"{receiver}.shipped", "data": {"order": 4711}})
+    (delivery,) = eventually(lambda: ended(place.call("GET", path, expand="attempts")["data"]))
+
+    received = place.sandbox.get(f"/_control/hooks/{receiver}").json()["items"]
+    assert [each["answered"] for each in received] == [500, 503, 200]
+    assert all(each["signed"] for each in received)
+    assert {each["headers"]["webhook-id"] for each in received} == {event["id"]}
+    assert (delivery["state"], [each["responseStatus"] for each in delivery["attempts"]]) == (
+        "delivered",
+        [500, 503, 200],
+    )
+    assert "Attempt 2 of 5" in delivery["attempts"][0]["why"]
+
+
+def ended(deliveries: list[Json]) -> list[Json]:
+    return [each for each in deliveries if each["state"] not in ("queued", "delivering", "retrying")]
+
+
+def test_story_of_a_webhook_that_becomes_a_document(place: Place, receiver: str) -> None:
+    secret = secrets.token_hex(16)
+    made = place.call("POST", "/custom-integrations", receiving(receiver, secret))
+    url = place.call("GET", f"/custom-integrations/{made['id']}/webhook-url")["webhookUrl"]
+    lead = {"id": receiver, "name": "Ada Lovelace", "budget": "1200"}
+    webhook = {"url": url, "body": {"event": "lead.created", "data": lead}, "header": "X-Signature"}
+
+    statuses = [sent(place, {**webhook, "secret": key}) for key in ("not-the-secret", secret, secret)]
+    document = eventually(lambda: found(place, f"/documents/lead/{receiver}"))
+
+    assert statuses == [401, 200, 200]
+    assert (document["version"], document["content"]) == (1, {"name": "Ada Lovelace", "budget": 1200})
+    place.call("DELETE", f"/documents/lead/{receiver}")
+    place.call("DELETE", f"/custom-integrations/{made['id']}")
+
+
+def sent(place: Place, webhook: Json) -> int:
+    return int(place.sandbox.post("/_control/send-webhook", json=webhook).raise_for_status().json()["status"])
+
+
+def found(place: Place, path: str) -> Json | None:
+    answer = place.hub.get(f"/api/v1{path}")
+    return answer.json() if answer.is_success else None
+
+
+def eventually(ask: Callable[[], Any]) -> Any:
+    """Return the first answer that says something."""
+    ends_at = time.monotonic() + ENDS_WITHIN_S
+    while not (answer := ask()):
+        assert time.monotonic() < ends_at
+        time.sleep(POLL_S)
+    return answer

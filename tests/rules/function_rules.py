@@ -14,6 +14,8 @@ from tests.rules.reading import functions, groups, named, resources, source
 
 LAYERS = ["DependenciesLayer", "SharedLayer"]
 OPTIONAL = {"OWN_HOSTS"}
+# What only those functions are given whose code has the word.
+BY_WORD = {"own_hosts": "OWN_HOSTS", "dead_letter_queues": "DEAD_LETTERS"}
 
 
 def folders(template: Json) -> list[str]:
@@ -55,7 +57,7 @@ def environment(template: Json) -> list[str]:
     found = []
     for function in functions(template):
         wanted = shared - OPTIONAL | (tokens if function.name in authorizers else set())
-        wanted |= {"OWN_HOSTS"} if "own_hosts" in source(function.group) else set()
+        wanted |= {name for word, name in BY_WORD.items() if word in source(function.group)}
         found += [f"{function.name} is not given {name}" for name in sorted(wanted - function.variables)]
         found += [f"{function.name} is given {name}, unread" for name in sorted(function.variables - wanted)]
     return found

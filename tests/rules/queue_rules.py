@@ -6,6 +6,9 @@ from tests.rules.reading import Function, functions, listed, named, resources
 # Whatever is not HTTP and calls a function: a line that leaves the template leaves its work undone.
 WAKES = {
     "SyncWorker": {"queue SyncQueue"},
+    "EventRouter": {"queue EventQueue"},
+    "DeliveryWorker": {"queue DeliveryQueue"},
+    "InboundWorker": {"queue InboundQueue"},
     "Sweeper": {"schedule rate(1 minute)", "bus HubBus: scheduler.hourly"},
 }
 API_GATEWAY_DEADLINE_S = 29
@@ -107,4 +110,44 @@ def bus_rules(template: Json) -> list[str]:
     ]
 
 
-RULES = (wakes, time_outs, partial_failures, consumed_queues, every_queue, bus_rules)
+def bus_targets(template: Json) -> list[str]:
+    """What a rule of the bus hands to a queue must be let in, and kept where the queue does not take it."""
+    found = []
+    for name, rule in resources(template, "AWS::Events::Rule").items():
+        if named(rule.get("EventBusName")) not in resources(template, "AWS::Events::EventBus"):
+            found.append(f"{name} listens to a bus that the template does not make")
+        for target in rule.get("Targets") or []:
+            wanted = {named(target.get("Arn")), named((target.get("DeadLetterConfig") or {}).get("Arn"))}
+            if not wanted <= resources(template, "AWS::SQS::Queue").keys():
+                found.append(f"{name}: {target.get('Id')} has no queue, or none for what it does not take")
+            found += [f"{name} may not send to {queue}" for queue in sorted(wanted - _let_in(template, name))]
+    return found
+
+
+def _let_in(template: Json, rule: str) -> set[str]:
+    """Return the queues whose policy lets the bus send for this rule."""
+    return {
+        named(resource)
+        for policy in resources(template, "AWS::SQS::QueuePolicy").values()
+        for statement in listed(policy["PolicyDocument"]["Statement"])
+        if statement.get("Action") == "sqs:SendMessage" and _source_of(statement) == rule
+        for resource in listed(statement.get("Resource"))
+        if named(resource) in {named(queue) for queue in policy["Queues"]}
+    }
+
+
+def _source_of(statement: Json) -> str:
+    return named((statement.get("Condition") or {}).get("ArnEquals", {}).get("aws:SourceArn"))
+
+
+def queue_policies(template: Json) -> list[str]:
+    """Only the bus is let in, and only for a rule of its own."""
+    return [
+        f"{name} lets in more than the bus"
+        for name, policy in resources(template, "AWS::SQS::QueuePolicy").items()
+        for statement in listed(policy["PolicyDocument"]["Statement"])
+        if statement.get("Principal") != {"Service": "events.amazonaws.com"} or not _source_of(statement)
+    ]
+
+
+RULES = (wakes, time_outs, partial_failures, consumed_queues, every_queue, bus_rules, bus_targets, queue_policies)

@@ -12,7 +12,7 @@ from tests.rules.reading import functions, listed, named, resources
 
 # SAM's own templates that name a resource and hold no wildcard and no Scan.
 SAM_POLICIES = {"SQSSendMessagePolicy", "EventBridgePutEventsPolicy", "S3ReadPolicy", "S3WritePolicy"}
-DECRYPTS = {"SyncWorker", "IntegrationTests"}
+DECRYPTS = {"SyncWorker", "IntegrationTests", "WebhookReceiver", "DeliveryWorker"}
 REWRITES = {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQLUpdate"}
 TOKEN_PARTITIONS = f"*#{TOKENS_KIND}"
 AUDIT_PARTITION = partition(Tenant("acme"), "audit")
@@ -21,6 +21,8 @@ AUDIT_PARTITION = partition(Tenant("acme"), "audit")
 def statements(template: Json) -> Iterator[tuple[str, Json]]:
     """Yield every IAM statement of the template with the name of what holds it."""
     for name, policy in resources(template, "AWS::IAM::ManagedPolicy").items():
+        yield from ((name, statement) for statement in listed(policy["PolicyDocument"]["Statement"]))
+    for name, policy in resources(template, "AWS::SQS::QueuePolicy").items():
         yield from ((name, statement) for statement in listed(policy["PolicyDocument"]["Statement"]))
     for name, role in resources(template, "AWS::IAM::Role").items():
         for policy in role.get("Policies") or []:

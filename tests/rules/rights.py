@@ -16,6 +16,8 @@ from tests.rules.reading import functions, listed, named, read, resources
 SAM_ACTIONS = {
     "SQSSendMessagePolicy": ({"sqs:SendMessage"}, "QueueName"),
     "EventBridgePutEventsPolicy": ({"events:PutEvents"}, "EventBusName"),
+    "S3ReadPolicy": ({"s3:GetObject", "s3:ListBucket"}, "BucketName"),
+    "S3WritePolicy": ({"s3:PutObject"}, "BucketName"),
 }
 TRANSACTION_ACTIONS = {
     "Put": "PutItem",
@@ -23,6 +25,8 @@ TRANSACTION_ACTIONS = {
     "Delete": "DeleteItem",
     "ConditionCheck": "ConditionCheckItem",
 }
+# Calls that need the right to another action.
+ACTIONS = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage", "HeadObject": "GetObject"}
 _SUB = re.compile(r"\$\{(\w+)\.Arn\}(/index/.+)?")
 LEADING_KEYS = "ForAllValues:StringLike"
 
@@ -97,7 +101,9 @@ def needed(operation: str, service: str, request: Mapping[str, Any]) -> Iterator
     elif service == "events":
         yield from (Right(f"events:{operation}", entry["EventBusName"]) for entry in request["Entries"])
     elif service == "sqs":
-        yield Right(f"sqs:{operation}", request["QueueUrl"].rpartition("/")[2])
+        yield Right(f"sqs:{ACTIONS.get(operation, operation)}", request["QueueUrl"].rpartition("/")[2])
+    elif service == "s3":
+        yield Right(f"s3:{ACTIONS.get(operation, operation)}", request["Bucket"])
     elif operation != "Decrypt":
         yield Right(f"{service}:{operation}", request["KeyId"])
     else:

@@ -11,17 +11,26 @@ from tests.rules.reading import ROOT, groups
 # Models, other systems' servers, paths, tokens and ciphers: some calls need them, a start does not.
 HEAVY = {"pydantic", "pydantic_core", "httpx", "httpcore", "jsonpath", "jsonpath_ng", "jwt", "cryptography", "graphql"}
 # Only a definition with expressions starts an engine, and that is a process of its own.
-HEAVY |= {"quickjs", "_quickjs"}
+HEAVY |= {"quickjs", "_quickjs", "jsonschema", "standardwebhooks"}
 # For each function the packages that its start must not load.
 LEFT_OUT = {
     "authorizer": HEAVY,
     "custom_integrations": HEAVY,
+    "delivery_worker": {"jwt", "graphql", "quickjs", "_quickjs"},
     "documents": HEAVY,
+    "event_router": HEAVY,
+    "events": HEAVY,
+    "inbound_worker": HEAVY,
     "insights": HEAVY,
     "integration_tests": {"jwt", "graphql", "quickjs", "_quickjs"},
+    "operations": HEAVY,
     "sweeper": HEAVY,
     "sync": HEAVY,
     "sync_worker": {"jwt", "graphql", "quickjs", "_quickjs"},
+    "webhook_endpoints": HEAVY,
+    # It reads a secret for nearly every request.
+    "webhook_receiver": HEAVY - {"cryptography"},
+    "webhook_subscriptions": HEAVY,
 }
 PROBE = "import app, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 

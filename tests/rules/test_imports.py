@@ -23,6 +23,7 @@ LINES = (
     {"core"},
 )
 LEVEL = {feature: level for level, line in enumerate(LINES) for feature in line}
+KNOWS_BOTOCORE = re.compile(r"/hub/(sync|webhooks)/")
 # Lambda brings them along.
 PROVIDED = {"boto3", "botocore"}
 
@@ -91,12 +92,12 @@ def test_only_the_resources_make_aws_clients() -> None:
     assert users("boto3", product()) == {"layers/shared/hub/core/resources.py"}
 
 
-def test_botocore_is_known_to_core_and_sync_by_its_errors() -> None:
+def test_botocore_is_known_to_core_sync_and_webhooks_by_its_errors() -> None:
     for source in product():
         used = {module for module in source.imports() if module.startswith("botocore")}
         if "/hub/core/" in source.name:
             continue
-        allowed = {"botocore.exceptions"} if "/hub/sync/" in source.name else set()
+        allowed = {"botocore.exceptions"} if KNOWS_BOTOCORE.search(source.name) else set()
         assert {module for module in used if module.count(".") == 1} <= allowed, source.name
 
 

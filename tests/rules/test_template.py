@@ -103,6 +103,16 @@ BREAKAGES: dict[str, tuple[Breakage, str]] = {
         lambda t: event(t, "Sweeper", "SchedulerTick").update(Pattern={"detail-type": ["scheduler.daily"]}),
         "scheduler.hourly",
     ),
+    "a bus that may not send": (lambda t: t["Resources"].pop("BusMayQueue"), "BusEvents may not send to EventQueue"),
+    "a queue open to everyone": (
+        lambda t: properties(t, "BusMayQueue")["PolicyDocument"]["Statement"][0].pop("Condition"),
+        "lets in more than the bus",
+    ),
+    "a bus that drops what the queue refuses": (
+        lambda t: properties(t, "BusEvents")["Targets"][0].pop("DeadLetterConfig"),
+        "has no queue, or none for what it does not take",
+    ),
+    "a rule for another bus": (lambda t: properties(t, "BusEvents").pop("EventBusName"), "does not make"),
     "a table paid by the hour": (
         lambda t: properties(t, "ConfigTable").update(BillingMode="PROVISIONED"),
         "not on demand",
@@ -158,6 +168,10 @@ BREAKAGES: dict[str, tuple[Breakage, str]] = {
     "a caller that may call the hub": (
         lambda t: variables(t, "SyncWorker").pop("OWN_HOSTS"),
         "SyncWorker is not given OWN_HOSTS",
+    ),
+    "an operator without dead letters": (
+        lambda t: variables(t, "Operations").pop("DEAD_LETTERS"),
+        "Operations is not given DEAD_LETTERS",
     ),
     "a layer for another processor": (
         lambda t: t["Resources"]["SharedLayer"]["Metadata"].pop("BuildArchitecture"),

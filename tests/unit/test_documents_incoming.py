@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.attributes import Item
+from hub.core.attributes import Item, decode_item
 from hub.core.caller import Tenant
-from hub.core.tables import Found, Key, Table
+from hub.core.tables import Found, Key, Read, Table
 from hub.documents import MAX_CONTENT_BYTES, Incoming, Step, Unstorable, upsert
 
 TENANT = Tenant("acme")
@@ -31,8 +31,8 @@ class EmptyTable(Table):
         super().__init__(cast("Any", None), "empty")
         self.put: list[Item] = []
 
-    def batch_get(self, keys: Sequence[Key], fields: str = "") -> list[Item]:
-        assert (keys, fields) != ([], "")
+    def batch_get(self, keys: Sequence[Key], fields: str = "", read: Read = decode_item) -> list[Item]:
+        assert (keys, fields, read) != ([], "", decode_item)
         return []
 
     def query(self, keys: str, values: Mapping[str, Any], **asked: Any) -> Found:

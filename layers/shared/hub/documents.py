@@ -6,7 +6,7 @@ before that step.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, Self, TypeGuard
@@ -14,11 +14,11 @@ from typing import Any, Literal, NamedTuple, Self, TypeGuard
 import orjson
 
 from hub.core import clock
-from hub.core.attributes import Item
+from hub.core.attributes import Item, decode_item
 from hub.core.caller import Tenant
 from hub.core.errors import BadRequest, NotFound
 from hub.core.journal import DAY_S, Change
-from hub.core.tables import IS_NEW, IS_UNCHANGED, Key, Put, Table, key, partition
+from hub.core.tables import IS_NEW, IS_UNCHANGED, Key, Put, Table, as_it_came, key, partition
 
 Json = dict[str, Any]
 Outcome = Literal["created", "updated", "unchanged"]
@@ -34,7 +34,7 @@ MOST_SCATTERED = 1000
 # Pages that are still to be read by id, by partition: a hint of this process, on which nothing depends.
 _scattered: dict[str, int] = {}
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_STORED_FIELDS = "sk, hash, hashBefore, version, createdAt, touchedBy, deletedAt"
+_STORED_FIELDS = "sk, hash, hashBefore, version, createdAt, touchedBy, deletedAt, sourceVersion"
 _ABSENT = ""  # the hash of a document that is not there
 
 
@@ -92,35 +92,57 @@ def upsert(table: Table, tenant: Tenant, document_type: str, incoming: Sequence[
     repeat: the last one stays.
     """
     pk = document_key(tenant, document_type, "-")["pk"]
-    keys = {record.id: {"pk": pk, "sk": record.id} for record in incoming}
-    outcomes, changed = decide(_stored(table, pk, keys), keys, incoming, step)
+    stored = _stored(table, pk, {record.id for record in incoming})
+    outcomes: list[Outcome] = ["unchanged"] * len(incoming)
+    open_ = [index for index, record in enumerate(incoming) if not _is_there(stored.get(record.id), record, step)]
+    if not open_:
+        return outcomes
+    # A record that comes twice is judged by what came before it.
+    unclear = {incoming[index].id for index in open_}
+    rest = [index for index, record in enumerate(incoming) if record.id in unclear]
+    keys = {name: {"pk": pk, "sk": name} for name in unclear}
+    before = {name: decode_item(stored[name]) for name in unclear & stored.keys()}
+    decided, changed = decide(before, keys, [incoming[index] for index in rest], step)
+    for index, outcome in zip(rest, decided, strict=True):
+        outcomes[index] = outcome
     table.batch_put(list(changed.values()))
     return outcomes
 
 
-def _stored(table: Table, pk: str, keys: Mapping[str, Key]) -> dict[str, Item]:
+def _is_there(stored: Item | None, record: Incoming, step: Step) -> bool:
+    """Say whether the very record is stored, by another step; the stored one is as DynamoDB gave it."""
+    return stored is not None and stored["hash"]["S"] == record.digest and bool(stored["touchedBy"]["S"] != step.name)
+
+
+def _stored(table: Table, pk: str, ids: Set[str]) -> dict[str, Item]:
     """Return what is stored of these ids: the range from the first to the last where little else lies in it.
 
     A range is one call, and its items share units of 4 KB; of a batch each one is rounded up to a unit of its own.
+    Most of what is read is only compared, so it stays in DynamoDB's form.
     """
     waits = _scattered.pop(pk, 0)
-    if waits or not table.ranges_from or len(keys) < table.ranges_from:
+    if waits or not table.ranges_from or len(ids) < table.ranges_from:
         _remember(pk, waits - 1)
-        return _by_id(table, keys.values())
-    bounds = {"pk": pk, "low": min(keys), "high": max(keys)}
+        return _by_id(table, pk, ids)
+    bounds = {"pk": pk, "low": min(ids), "high": max(ids)}
     found = table.query(
-        "pk = :pk AND sk BETWEEN :low AND :high", bounds, limit=len(keys) + len(keys) // 4, fields=_STORED_FIELDS
+        "pk = :pk AND sk BETWEEN :low AND :high",
+        bounds,
+        limit=len(ids) + len(ids) // 4,
+        fields=_STORED_FIELDS,
+        read=as_it_came,
     )
-    stored = {item["sk"]: item for item in found.items if item["sk"] in keys}
+    stored = {name: item for item in found.items if (name := item["sk"]["S"]) in ids}
     if found.next_key is None:
         return stored
     _remember(pk, PAGES_BY_ID)
     reached = found.next_key["sk"]
-    return stored | _by_id(table, [place for name, place in keys.items() if name > reached])
+    return stored | _by_id(table, pk, {name for name in ids if name > reached})
 
 
-def _by_id(table: Table, keys: Collection[Key]) -> dict[str, Item]:
-    return {item["sk"]: item for item in table.batch_get(list(keys), _STORED_FIELDS)}
+def _by_id(table: Table, pk: str, ids: Set[str]) -> dict[str, Item]:
+    found = table.batch_get([{"pk": pk, "sk": name} for name in ids], _STORED_FIELDS, as_it_came)
+    return {item["sk"]["S"]: item for item in found}
 
 
 def _remember(pk: str, pages: int) -> None:
@@ -166,7 +188,10 @@ def _hash_before(item: Item | None, step: Step) -> str:
 
 
 def _next_item(before: Item | None, place: Key, document: Incoming, step: Step, now: str) -> Item:
+    # What the source said last of a document's version stays, whoever writes: an older event must not overwrite it.
+    guard = {"sourceVersion": before["sourceVersion"]} if before and "sourceVersion" in before else {}
     return {
+        **guard,
         **place,
         "content": document.content,
         "hash": document.digest,
@@ -252,12 +277,17 @@ def put(change: Change, document_type: str, document_id: str, content: Json, bef
 
 def delete(change: Change, document_type: str, before: Item, keep_days: int) -> None:
     """Add a tombstone to `change`: the change stream shows the deletion for `keep_days`."""
+    after = tombstone(before, Step(f"user:{change.caller.actor}", f"edit#{clock.now()}"), keep_days)
+    _add(change, after, before, "document.deleted", document_type)
+
+
+def tombstone(before: Item, step: Step, keep_days: int) -> Item:
+    """Return what stays of a deleted document for `keep_days`."""
     now = clock.now()
     after = {name: value for name, value in before.items() if name != "content"}
-    after |= {"version": before["version"] + 1, "deletedAt": now, "updatedAt": now, "hash": ""}
-    after |= {"changeKey": f"{now}#{before['sk']}", "origin": f"user:{change.caller.actor}", "touchedBy": f"edit#{now}"}
-    after["expiresEpochS"] = int(clock.epoch_s()) + keep_days * DAY_S
-    _add(change, after, before, "document.deleted", document_type)
+    after |= {"version": before["version"] + 1, "deletedAt": now, "updatedAt": now, "hash": _ABSENT}
+    after |= {"changeKey": f"{now}#{before['sk']}", "origin": step.origin, "touchedBy": step.name}
+    return after | {"expiresEpochS": int(clock.epoch_s()) + keep_days * DAY_S}
 
 
 def _add(change: Change, after: Item, before: Item | None, action: str, document_type: str) -> None:

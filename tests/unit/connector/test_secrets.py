@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from hub.connector.secrets import extract_secrets, is_handle, origins, secret_fields, secret_handles
+from hub.connector.secrets import WEBHOOK_SECRET, extract_secrets, is_handle, origins, secret_fields, secret_handles
 from tests.unit.connector.factories import Json, definition
 
 LONG = "sk_live_1234567890abcdef"
@@ -26,7 +26,8 @@ def test_secret_leaves_the_definition_and_a_handle_stays(pointer: str, change: J
     stored, secrets = extract_secrets(raw)
 
     assert secrets == {pointer: LONG}
-    assert secret_fields(stored) == {pointer: "{{encrypted:sk_l...cdef}}"}
+    masked = "****" if pointer == WEBHOOK_SECRET else "sk_l...cdef"
+    assert secret_fields(stored) == {pointer: f"{{{{encrypted:{masked}}}}}"}
     assert LONG not in repr(stored)
     assert raw == before
 

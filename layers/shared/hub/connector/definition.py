@@ -114,7 +114,7 @@ def _checked(definition: ConnectorDefinition) -> Iterator[Problem]:
     for index, endpoint in enumerate(definition.endpoints):
         yield from check_endpoint(endpoint, f"/endpoints/{index}", definition.auth)
     if definition.webhook_config:
-        yield from check_webhook(definition.webhook_config)
+        yield from check_webhook(definition.webhook_config, [endpoint.id for endpoint in definition.endpoints])
 
 
 def _check_health(definition: ConnectorDefinition) -> Iterator[Problem]:

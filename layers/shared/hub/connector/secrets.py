@@ -17,7 +17,7 @@ HANDLE_START, HANDLE_END = "{{encrypted:", "}}"
 SHOWN_FROM = 20
 _IN_AUTH = ("keyValue", "token", "password", "clientSecret", "accessToken", "refreshToken")
 _FOR_TOKEN_URL = frozenset({"/auth/clientSecret", "/auth/refreshToken"})
-_WEBHOOK_SECRET = "/webhookConfig/webhookSecret"  # noqa: S105  a place, not a secret
+WEBHOOK_SECRET = "/webhookConfig/webhookSecret"  # noqa: S105  a place, not a secret
 
 
 def secret_fields(raw: Json) -> dict[str, str]:
@@ -25,7 +25,7 @@ def secret_fields(raw: Json) -> dict[str, str]:
     auth, webhook = _object(raw, "auth"), _object(raw, "webhookConfig")
     found = {f"/auth/{name}": auth[name] for name in _IN_AUTH if name in auth}
     found |= {pointer(("auth", "headers", name)): value for name, value in _object(auth, "headers").items()}
-    found |= {_WEBHOOK_SECRET: webhook["webhookSecret"]} if "webhookSecret" in webhook else {}
+    found |= {WEBHOOK_SECRET: webhook["webhookSecret"]} if "webhookSecret" in webhook else {}
     return {place: value for place, value in found.items() if isinstance(value, str)}
 
 
@@ -34,7 +34,7 @@ def extract_secrets(raw: Json) -> tuple[Json, dict[str, str]]:
     plain = {place: value for place, value in secret_fields(raw).items() if not is_handle(value)}
 
     def replaced(place: str, value: Any) -> Any:
-        return handle_for(plain[place]) if place in plain else value
+        return _handle_at(place, plain[place]) if place in plain else value
 
     return _with_secret_fields(raw, replaced), plain
 
@@ -51,7 +51,7 @@ def origins(raw: Json) -> dict[str, str]:
     secret is sent nowhere and has none.
     """
     base, token = _origin_of(raw.get("baseUrl")), _origin_of(_object(raw, "auth").get("tokenUrl"))
-    places = secret_fields(raw).keys() - {_WEBHOOK_SECRET}
+    places = secret_fields(raw).keys() - {WEBHOOK_SECRET}
     return {place: f"{token} {base}" if place in _FOR_TOKEN_URL else base for place in places}
 
 
@@ -69,6 +69,11 @@ def is_handle(value: str) -> bool:
 def handle_for(secret: str) -> str:
     shown = f"{secret[:4]}...{secret[-4:]}" if len(secret) >= SHOWN_FROM else "****"
     return f"{HANDLE_START}{shown}{HANDLE_END}"
+
+
+def _handle_at(place: str, secret: str) -> str:
+    """Return the handle; that of a webhook secret shows no part of it, which the next rotation would belie."""
+    return handle_for("" if place == WEBHOOK_SECRET else secret)
 
 
 def _with_secret_fields(raw: Json, change: Callable[[str, Any], Any]) -> Json:

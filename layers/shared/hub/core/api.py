@@ -53,6 +53,7 @@ class Route:
     answer: str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     cache_s: int | None = None
+    max_body_bytes: int = MAX_BODY_BYTES
 
     @property
     def key(self) -> str:
@@ -88,8 +89,8 @@ class Api:
             status=answer.status,
             duration_ms=round((time.perf_counter() - started) * 1000),
             request_id=request.id,
-            tenant=request.tenant_id,
             code=answer.body["error"]["code"] if answer.status >= 400 and answer.body else None,
+            **{"tenant": request.tenant_id, **request.facts},
         )
         return _gateway_response(request, answer)
 
@@ -103,6 +104,7 @@ class Request:
         self.query: dict[str, str] = event.get("queryStringParameters") or {}
         self.headers: dict[str, str] = event.get("headers") or {}
         self.allowance: rate_limit.Allowance | None = None
+        self.facts: dict[str, Any] = {}  # what a handler adds to the request's log line
 
     @property
     def resources(self) -> Resources:
@@ -138,12 +140,29 @@ class Request:
         context, named = self._event["requestContext"], self.resources.settings.own_hosts
         return frozenset({context["domainName"], *(name.replace("{api}", context["apiId"]) for name in named)})
 
+    @property
+    def base_url(self) -> str:
+        """The address that the hub was reached at, `https://api.example.com`; API Gateway sets both its parts."""
+        scheme = "http" if self.headers.get("x-forwarded-proto") == "http" else "https"
+        return f"{scheme}://{self._event['requestContext']['domainName']}"
+
+    @property
+    def url(self) -> str:
+        """The whole URL that was called, with its query as it was sent; it may hold a secret."""
+        query = self._event.get("rawQueryString")
+        return f"{self.base_url}{self._event['rawPath']}{'?' if query else ''}{query or ''}"
+
+    @property
+    def source_ip(self) -> str:
+        """The address that API Gateway was called from; no header can pretend another."""
+        return str(self._event["requestContext"]["http"]["sourceIp"])
+
     @cached_property
     def body(self) -> bytes:
         text = self._event.get("body") or ""
         raw = _from_base64(text) if self._event.get("isBase64Encoded") else text.encode(errors="surrogatepass")
-        if len(raw) > MAX_BODY_BYTES:
-            raise TooLarge(f"The body may have at most {MAX_BODY_BYTES} bytes, found {len(raw)}.")
+        if len(raw) > self.route.max_body_bytes:
+            raise TooLarge(f"The body may have at most {self.route.max_body_bytes} bytes, found {len(raw)}.")
         return raw
 
     def json(self) -> Any:
@@ -285,7 +304,7 @@ def _gateway_response(request: Request, answer: Answer) -> dict[str, Any]:
         return {"statusCode": answer.status, "headers": headers}
     text = answer.body if isinstance(answer.body, str) else jsontext.dump(answer.body)
     headers.setdefault("Content-Type", "application/json")
-    if request.route.method == "GET" and answer.status == 200:
+    if request.route.method == "GET" and answer.status == 200 and "Cache-Control" not in answer.headers:
         headers |= _cache_headers(request.route, text)
         if headers["ETag"] in request.headers.get("if-none-match", ""):
             return {"statusCode": 304, "headers": headers}

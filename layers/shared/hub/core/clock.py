@@ -24,3 +24,8 @@ def now() -> str:
 def iso(at_epoch_s: float) -> str:
     """Return ISO 8601 in UTC with milliseconds; such texts sort as the times do."""
     return datetime.fromtimestamp(at_epoch_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def epoch_of(text: str) -> float:
+    """Return the epoch seconds of an ISO 8601 time that the hub itself wrote."""
+    return datetime.fromisoformat(text).timestamp()

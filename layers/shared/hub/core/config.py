@@ -23,6 +23,9 @@ class Settings:
     blob_bucket: str
     kms_key_id: str
     sync_queue_url: str
+    event_queue_url: str
+    delivery_queue_url: str
+    inbound_queue_url: str
     retention_days: int
     rate_limits: Mapping[str, int]
     sync_lease_s: int
@@ -55,6 +58,9 @@ def settings() -> Settings:
         blob_bucket=read.text("BLOB_BUCKET"),
         kms_key_id=read.text("KMS_KEY_ID"),
         sync_queue_url=read.text("SYNC_QUEUE_URL"),
+        event_queue_url=read.text("EVENT_QUEUE_URL"),
+        delivery_queue_url=read.text("DELIVERY_QUEUE_URL"),
+        inbound_queue_url=read.text("INBOUND_QUEUE_URL"),
         retention_days=read.number("RETENTION_DAYS"),
         rate_limits=read.numbers("RATE_LIMITS", at_least="integration"),
         sync_lease_s=read.number("SYNC_LEASE_S"),
@@ -76,6 +82,15 @@ def token_settings() -> TokenSettings:
         jwks_url=read.text("JWKS_URL"),
         tenant_claim=read.text("TENANT_CLAIM"),
     )
+    read.complain()
+    return found
+
+
+@cache
+def dead_letter_queues() -> Mapping[str, str]:
+    """Return `{name: URL}` of the dead letter queues; only the operations are given them."""
+    read = _Reader(os.environ)
+    found = dict(entry.partition("=")[::2] for entry in read.text("DEAD_LETTERS").split(",") if entry)
     read.complain()
     return found
 

@@ -1,5 +1,6 @@
 """Identifiers: a prefix that says what it names, and a ULID (https://github.com/ulid/spec), which sorts by time."""
 
+import hashlib
 import os
 
 from hub.core import clock
@@ -12,6 +13,20 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{ulid()}"
 
 
+def stable_id(prefix: str, epoch_s: float, name: str) -> str:
+    """Return the id that a thing of this time and name always has."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return f"{prefix}_{time_part(epoch_s)}{_text(int.from_bytes(digest[:10], 'big'), 80)}"
+
+
 def ulid() -> str:
-    value = int(clock.epoch_s() * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
-    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+    return time_part(clock.epoch_s()) + _text(int.from_bytes(os.urandom(10), "big"), 80)
+
+
+def time_part(epoch_s: float) -> str:
+    """Return what every ULID of this millisecond begins with, its first ten characters."""
+    return _text(int(epoch_s * 1000), 50)
+
+
+def _text(value: int, bits: int) -> str:
+    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(bits - 5, -1, -5))

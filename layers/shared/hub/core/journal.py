@@ -44,9 +44,13 @@ class Change:
         }
         self.add(Put(self.tables.activity, entry, IS_NEW))
 
-    def commit(self, answer: Answer) -> Answer:
-        """Write everything and return `answer`, or the one that a twin of this request got first."""
-        kept = [self._reservation.keep(self.tables, answer)] if self._reservation else []
+    def commit(self, answer: Answer, repeated: Answer | None = None) -> Answer:
+        """Write everything and return `answer`, or the one that a twin of this request got first.
+
+        `repeated` is what a repeat of the request is answered, where that must not be `answer`: it is stored, and a
+        secret that is shown once is not.
+        """
+        kept = [self._reservation.keep(self.tables, repeated or answer)] if self._reservation else []
         try:
             self.tables.write(*self._writes, *kept)
         except ConditionFailed:

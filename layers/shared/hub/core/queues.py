@@ -1,11 +1,13 @@
-"""The queue edge: messages are hints `{"tenant", "id"}`, handled one by one, the failed ones reported back to SQS.
+"""The queue edge: messages are hints `{"tenant", "id"}`, handled each on its own, the failed ones reported back to SQS.
 
 A hint that comes early, twice or never changes nothing: the item it names says what is to be done.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 MAX_DELAY_S = 900
+# SQS takes so many messages in one call.
+BATCH = 10
+
+Message = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,22 +43,67 @@ class Hint:
 
 
 def send(sqs: "SQSClient", queue_url: str, hint: Hint, delay_s: int = 0) -> None:
-    """Send a hint. One that cannot be sent is only late: the sweeper finds the item by its due time."""
+    """Send a hint. One that cannot be sent is only late: the sweeper finds the item by its due time.
+
+    The tenant is the message group: SQS hands out the messages of a busy tenant behind those of the others (fair
+    queues of Amazon SQS).
+    """
     try:
-        sqs.send_message(QueueUrl=queue_url, MessageBody=hint.text(), DelaySeconds=min(delay_s, MAX_DELAY_S))
+        sqs.send_message(
+            QueueUrl=queue_url,
+            MessageBody=hint.text(),
+            DelaySeconds=min(delay_s, MAX_DELAY_S),
+            MessageGroupId=hint.tenant.id,
+        )
     except (ClientError, BotoCoreError) as error:
         logs.failure("hint.lost", error, tenant=hint.tenant.id)
 
 
+def send_many(sqs: "SQSClient", queue_url: str, hints: Iterable[Hint], delays_s: Iterable[int] | None = None) -> bool:
+    """Send hints, ten a call; `delays_s` has one delay for each. What is not taken is only late: False tells so."""
+    taken = True
+    pairs = zip(hints, delays_s, strict=True) if delays_s is not None else ((hint, 0) for hint in hints)
+    while chunk := list(islice(pairs, BATCH)):
+        entries: Any = [
+            {
+                "Id": str(number),
+                "MessageBody": hint.text(),
+                "DelaySeconds": min(delay_s, MAX_DELAY_S),
+                "MessageGroupId": hint.tenant.id,
+            }
+            for number, (hint, delay_s) in enumerate(chunk)
+        ]
+        try:
+            refused = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries).get("Failed", [])
+        except (ClientError, BotoCoreError) as error:
+            logs.failure("hint.lost", error, total=len(chunk))
+            taken = False
+            continue
+        if refused:
+            logs.warning("hint.refused", total=len(refused))
+            taken = False
+    return taken
+
+
 def handle_batch(event: dict[str, Any], work: Callable[[Hint], None]) -> dict[str, Any]:
     """Do each message's work; return the partial batch response that makes SQS send only the failed ones again."""
-    failed = [message["messageId"] for message in event["Records"] if not _handled(message, work)]
+    return handle_messages(event, lambda message: work(Hint.of(message["body"])))
+
+
+def handle_messages(
+    event: dict[str, Any], work: Callable[[Message], None], pool: ThreadPoolExecutor | None = None
+) -> dict[str, Any]:
+    """Do the work of the messages as they are, at the same time in the threads of `pool`, else one after the other."""
+    messages: Sequence[Message] = event["Records"]
+    run = pool.map if pool and len(messages) > 1 else map
+    done = list(run(lambda message: _handled(message, work), messages))
+    failed = [message["messageId"] for message, fine in zip(messages, done, strict=True) if not fine]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def _handled(message: dict[str, Any], work: Callable[[Hint], None]) -> bool:
+def _handled(message: Message, work: Callable[[Message], None]) -> bool:
     try:
-        work(Hint.of(message["body"]))
+        work(message)
     except HubError as error:
         logs.warning("message.failed", message_id=message["messageId"], code=error.code)
         return False

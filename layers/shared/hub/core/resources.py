@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 # Short time-outs: AWS answers in milliseconds, and a call that hangs is better repeated within the deadline.
@@ -48,6 +49,10 @@ class Resources:
     @cached_property
     def kms(self) -> "KMSClient":
         return self._session.client("kms", config=_CLIENT)
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        return self._session.client("s3", config=_CLIENT)
 
     @cached_property
     def tables(self) -> Tables:

@@ -5,7 +5,7 @@ A key is made by `key(tenant, kind, id)` alone, so no query can be asked without
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import sleep
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ _HUB = "_hub"
 _CONTENDED = "Another request changes the same item right now; send this one again."
 
 Key = dict[str, str]
+Read = Callable[[dict[str, Any]], Item]
 
 
 class ConditionFailed(Exception):
@@ -46,6 +47,11 @@ class ConditionFailed(Exception):
 
 class Contended(Unavailable):
     """Another transaction touched the same item at the same moment; the same request may succeed at once."""
+
+
+def as_it_came(attributes: dict[str, Any]) -> Item:
+    """Leave an item in DynamoDB's form, `{name: {"S": value}}`: for a caller who needs few of many."""
+    return attributes
 
 
 def key(tenant: Tenant, kind: str, item_id: str) -> Key:
@@ -144,8 +150,11 @@ class Table:
         answer = self._client.get_item(TableName=self.name, Key=encode_item(dict(item_key)), ConsistentRead=True)
         return decode_item(answer["Item"]) if "Item" in answer else None
 
-    def batch_get(self, keys: Sequence[Key], fields: str = "") -> list[Item]:
-        """Return the items that exist, whole or with the attributes in `fields`, in no order; one call per 100 keys."""
+    def batch_get(self, keys: Sequence[Key], fields: str = "", read: Read = decode_item) -> list[Item]:
+        """Return the items that exist, whole or with the attributes in `fields`, in no order; one call per 100 keys.
+
+        `read` makes an item of what DynamoDB answered; `as_it_came` leaves that to the caller.
+        """
         shape: dict[str, Any] = {"ConsistentRead": True}
         if fields:
             shape["ProjectionExpression"], shape["ExpressionAttributeNames"] = with_placeholders(fields)
@@ -155,7 +164,7 @@ class Table:
             chunk = [encode_item(dict(item_key)) for item_key in keys[start : start + BATCH_GET_KEYS]]
             for attempt in _attempts():
                 answer = self._client.batch_get_item(RequestItems={self.name: {"Keys": chunk, **shape}})
-                found += map(decode_item, answer["Responses"].get(self.name, ()))
+                found += map(read, answer["Responses"].get(self.name, ()))
                 chunk = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
                 if not chunk:
                     break
@@ -183,10 +192,11 @@ class Table:
         newest_first: bool = False,
         start: dict[str, Any] | None = None,
         fields: str = "",
+        read: Read = decode_item,
     ) -> Found:
         """Return one page: `keys` is the key condition with plain names ("pk = :pk AND begins_with(sk, :start)").
 
-        The items are whole or have the attributes in `fields`.
+        The items are whole or have the attributes in `fields`; `read` is as for `batch_get`.
         """
         expression, names = with_placeholders(keys)
         projection, named = with_placeholders(fields)
@@ -203,7 +213,7 @@ class Table:
         request |= {"ExclusiveStartKey": encode_item(start)} if start else {}
         answer = self._client.query(**request)
         last = answer.get("LastEvaluatedKey")
-        return Found([decode_item(item) for item in answer["Items"]], decode_item(last) if last else None)
+        return Found([read(item) for item in answer["Items"]], decode_item(last) if last else None)
 
     def query_all(self, keys: str, values: Mapping[str, Any], *, index: str | None = None) -> Iterator[Item]:
         start: dict[str, Any] | None = None
@@ -232,6 +242,23 @@ class Tables:
         self.documents = Table(client, settings.documents_table, settings.range_reads_from)
         self.activity = Table(client, settings.activity_table)
         self.coordination = Table(client, settings.coordination_table)
+
+    def get_together(self, *places: tuple[Table, Key]) -> list[Item | None]:
+        """Return items of several tables as last written, None where there is none: one call."""
+        wanted: dict[str, Any] = {}
+        for table, item_key in places:
+            request = wanted.setdefault(table.name, {"Keys": [], "ConsistentRead": True})
+            request["Keys"].append(encode_item(dict(item_key)))
+        found: dict[tuple[str, str, str], Item] = {}
+        for attempt in _attempts():
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            for name, items in answer["Responses"].items():
+                found |= {(name, item["pk"], item["sk"]): item for item in map(decode_item, items)}
+            wanted = answer.get("UnprocessedKeys") or {}
+            if not wanted:
+                break
+            attempt.wait()
+        return [found.get((table.name, item_key["pk"], item_key["sk"])) for table, item_key in places]
 
     def write(self, *writes: Write) -> None:
         """Do all of it or nothing; one write goes out alone, at half the price. Raises ConditionFailed, Contended."""

@@ -4,10 +4,11 @@ Two items in the config table: the connector (definition, version) and the integ
 This module reads, shows and deletes them; `define` writes them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hub.connector.secrets import WEBHOOK_SECRET
 from hub.core import clock, jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
@@ -33,6 +34,9 @@ class CustomIntegration:
 
     integration: Item
     connector: Item
+    # Entered or made with this very change, for its inbound endpoint; "" where the present one stays.
+    webhook_secret: str = field(default="", repr=False)
+    made_webhook_secret: str = field(default="", repr=False)
 
     @property
     def id(self) -> str:
@@ -113,7 +117,7 @@ def delete(change: Change, current: CustomIntegration) -> None:
     )
     for kept in {version, published or version}:  # all other versions expire already
         change.add(Update(config, version_place(tenant, current.id, kept), "SET expiresEpochS = :expires", expiry))
-    if current.integration["storedSecrets"]:
+    if of_connector(current.integration["storedSecrets"]):
         place = key(tenant, CREDENTIALS_KIND, current.id)
         change.add(Update(change.tables.credentials, place, "SET expiresEpochS = :expires", expiry))
     if uses_tokens(current.definition):
@@ -121,6 +125,11 @@ def delete(change: Change, current: CustomIntegration) -> None:
         place = key(tenant, TOKENS_KIND, current.id)
         change.add(Update(change.tables.credentials, place, "SET expiresEpochS = :expires", expiry))
     change.audit("integration.deleted", current.id, name=current.integration["name"])
+
+
+def of_connector(places: Iterable[str]) -> list[str]:
+    """Return the secrets that the connector calls out with; the webhook's is kept with the inbound endpoint."""
+    return [place for place in places if place != WEBHOOK_SECRET]
 
 
 def explain_conflict(failure: ConditionFailed, name: str) -> Conflict:

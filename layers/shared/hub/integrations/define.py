@@ -4,24 +4,26 @@ Secrets leave the definition before it is stored: it keeps handles `{{encrypted:
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hub.connector.definition import check_definition, merge_definition
 from hub.connector.faults import SET_BY_HUB
-from hub.connector.secrets import extract_secrets, origins, secret_handles
+from hub.connector.secrets import WEBHOOK_SECRET, extract_secrets, origins, secret_handles
 from hub.core import clock, jsontext
 from hub.core.errors import BadDefinition, BadHandle, BadRequest, Problem, TargetForbidden, TooLarge
 from hub.core.ids import new_id
 from hub.core.journal import Change
 from hub.core.tables import IS_NEW, Delete, Put, Update, key
 from hub.core.vault import Vault
-from hub.integrations import versions
+from hub.integrations import receiving, versions
 from hub.integrations.custom import (
     CREDENTIALS_KIND,
     TOKENS_KIND,
     CustomIntegration,
     is_as_read,
     name_place,
+    of_connector,
     uses_tokens,
     view,
 )
@@ -32,7 +34,8 @@ Json = dict[str, Any]
 MAX_DEFINITION_BYTES = 300 * 1024
 _ONLY_SHOWN = SET_BY_HUB | {"secretsRequired"}
 _SET_BY_UPDATE = (
-    "name displayName description integrationType status storedSecrets missingSecrets updatedAt updatedBy".split()
+    "name displayName description integrationType status storedSecrets missingSecrets receives updatedAt"
+    " updatedBy".split()
 )
 _WRITABLE_STATUS = {"active": "active", "inactive": "paused"}
 
@@ -45,7 +48,8 @@ def create(
     `awaited` are the secret fields, by pointer, in which a handle stands for a secret that is yet to be entered.
     """
     raw, status = _split_status(body, present="draft")
-    definition, secrets = extract_secrets(checked(raw, guard))
+    completed, made_secret = receiving.with_secret(checked(raw, guard))
+    definition, secrets = extract_secrets(completed)
     _refuse_unknown_handles(definition, known=secrets.keys() | awaited)
     missing = sorted((secret_handles(definition) & awaited) - secrets.keys())
     made = _new_items(change, definition, status, sorted(secrets), missing)
@@ -57,13 +61,14 @@ def create(
     )
     _store_secrets(change, vault, made.id, secrets, kept=())
     change.audit("integration.created", made.id, name=definition["name"])
-    return made
+    return _with_webhook_secret(made, secrets, made_secret)
 
 
 def update(change: Change, vault: Vault, guard: Guard, current: CustomIntegration, patch: Json) -> CustomIntegration:
     """Add the merged definition to `change` as the next version; secrets that were entered for another origin go."""
     patch, status = _split_status(_without_echo(patch, current), present=current.integration["status"])
-    definition, secrets = extract_secrets(checked(merge_definition(current.definition, patch), guard))
+    completed, made_secret = receiving.with_secret(checked(merge_definition(current.definition, patch), guard))
+    definition, secrets = extract_secrets(completed)
     stored, missing = set(current.integration["storedSecrets"]), set(current.integration["missingSecrets"])
     _refuse_unknown_handles(definition, known=stored | missing | secrets.keys())
     missing = _missing_after(current, definition, stored, secrets.keys())
@@ -75,7 +80,11 @@ def update(change: Change, vault: Vault, guard: Guard, current: CustomIntegratio
     _store_secrets(change, vault, current.id, secrets, kept)
     _drop_tokens(change, current, definition)
     change.audit("integration.updated", current.id, fields=sorted(patch), version=changed.connector["version"])
-    return changed
+    return _with_webhook_secret(changed, secrets, made_secret)
+
+
+def _with_webhook_secret(found: CustomIntegration, secrets: Mapping[str, str], made: str) -> CustomIntegration:
+    return replace(found, webhook_secret=secrets.get(WEBHOOK_SECRET, ""), made_webhook_secret=made)
 
 
 def checked(raw: Json, guard: Guard) -> Json:
@@ -83,7 +92,7 @@ def checked(raw: Json, guard: Guard) -> Json:
 
     Names are resolved when they are called, each time: today's address of a name says nothing about tomorrow's.
     """
-    definition = check_definition(raw)
+    definition = receiving.without_shown(check_definition(raw))
     auth = definition.get("auth") or {}
     addresses = {"/baseUrl": definition.get("baseUrl"), "/auth/tokenUrl": auth.get("tokenUrl")}
     problems = [Problem(place, reason) for place, url in addresses.items() if url and (reason := _refusal(guard, url))]
@@ -129,6 +138,7 @@ def _new_items(
         "status": "pending_auth" if missing else status,
         "storedSecrets": secrets,
         "missingSecrets": missing,
+        "receives": receiving.config_of(definition) is not None,
         "createdAt": now,
         "createdBy": actor,
         "updatedAt": now,
@@ -161,6 +171,8 @@ def _changed_items(
         "status": status,
         "storedSecrets": secrets,
         "missingSecrets": missing,
+        # It stays true: a published version may receive what the draft does not.
+        "receives": current.integration.get("receives", False) or receiving.config_of(definition) is not None,
         "updatedAt": clock.now(),
         "updatedBy": change.caller.actor,
     }
@@ -242,6 +254,7 @@ def _drop_tokens(change: Change, current: CustomIntegration, definition: Json) -
 def _store_secrets(
     change: Change, vault: Vault, integration_id: str, new: Mapping[str, str], kept: Iterable[str]
 ) -> None:
-    write = vault.store(change.caller.tenant, CREDENTIALS_KIND, integration_id, new, kept)
+    sent = {place: new[place] for place in of_connector(new)}
+    write = vault.store(change.caller.tenant, CREDENTIALS_KIND, integration_id, sent, of_connector(kept))
     if write is not None:
         change.add(write)

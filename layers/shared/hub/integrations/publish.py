@@ -29,9 +29,13 @@ def publish(change: Change, current: CustomIntegration, wanted: PublishRequest) 
 
 
 def _must_run(chosen: CustomIntegration) -> None:
-    """Refuse what a sync would refuse: no address, or words that the format no longer knows."""
-    plans.must_have_address(chosen)
-    plans.definition_of(chosen.connector["definition"])
+    """Refuse what a sync would refuse: no address, or words that the format no longer knows.
+
+    What only receives, and has no endpoints to call, needs no address.
+    """
+    definition = plans.definition_of(chosen.connector["definition"])
+    if definition.endpoints or definition.webhook_config is None:
+        plans.must_have_address(chosen)
 
 
 def _pin(change: Change, current: CustomIntegration, version: int) -> Update:

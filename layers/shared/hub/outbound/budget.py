@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from hub.core.attributes import Item
 from hub.outbound.calls import Reply
-from hub.outbound.ledger import Change
+from hub.outbound.ledger import KEPT_S, Change
 from hub.outbound.retry import asked_delay_s
 
 SECOND_US = 1_000_000
@@ -84,12 +84,14 @@ def next_turn(limits: Sequence[Limit], item: Item, try_id: str, now_us: int) -> 
         return Turn(at_us - now_us, None)
     # The place may be taken if nothing moved beyond what it was chosen by; a repeated write finds itself.
     reached = {limit: max(at_us, int(item.get(limit.attribute, 0))) for limit in limits}
+    taken = {limit.attribute: reached[limit] + limit.interval_us for limit in limits}
     names = {f"reached{index}": limit for index, limit in enumerate(limits)}
     conditions = [_at_most(limit.attribute, name) for name, limit in names.items()]
     return Turn(
         at_us - now_us,
         Change(
-            {"takenBy": try_id, **{limit.attribute: reached[limit] + limit.interval_us for limit in limits}},
+            # A place may be days away; until then it must be known that it is taken.
+            {"takenBy": try_id, **taken, "expiresEpochS": max(taken.values()) // SECOND_US + KEPT_S},
             "",
             f"({' AND '.join([*conditions, _at_most('blockedUntil', 'at')])}) OR takenBy = :set_takenBy",
             {"at": at_us, **{name: reached[limit] for name, limit in names.items()}},

@@ -64,7 +64,7 @@ class Ledger:
         return self._item
 
     def write(self, change: Change) -> Written:
-        sets = {**change.sets, "expiresEpochS": int(self._now()) + KEPT_S}
+        sets = {"expiresEpochS": int(self._now()) + KEPT_S, **change.sets}
         expression = "SET " + ", ".join(f"{name} = :set_{name}" for name in sets)
         values = {**change.values, **{f"set_{name}": value for name, value in sets.items()}}
         try:

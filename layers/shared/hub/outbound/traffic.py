@@ -4,6 +4,7 @@ What all workers must know stands in one item per host. A call through a closed 
 AWS but the first; with limits it costs one write.
 """
 
+import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -85,7 +86,7 @@ class Regulated:
         outcome = Outcome.NEITHER
         try:
             reply = self.client.send(call, timeout_s=may_go.timeout_s)
-            outcome = _outcome(reply)
+            outcome = outcome_of(reply)
         except Retryable as error:
             tells = may_go.timeout_s >= LEAST_S and not isinstance(error, Deferred)
             outcome = Outcome.FAILURE if tells else Outcome.NEITHER
@@ -117,6 +118,10 @@ class Gate:
         if pause_s > 0:
             self._rules.sleep(pause_s)
         return self._begin(try_id, timeout_s - pause_s)
+
+    def reserve(self, limits: Sequence[Limit]) -> float:
+        """Take the next free place, however late it is; return the seconds until then. Raises BudgetUsedUp."""
+        return self._take_turn(uuid.uuid4().hex, limits, math.inf)
 
     def leave(self, try_: Try, outcome: Outcome) -> None:
         """Note what a try has found."""
@@ -220,7 +225,8 @@ def _host_of(call: Call) -> str:
         return ""
 
 
-def _outcome(reply: Reply) -> Outcome:
+def outcome_of(reply: Reply) -> Outcome:
+    """Return what an answer says about its host."""
     if reply.is_outage:
         return Outcome.FAILURE
     return Outcome.NEITHER if reply.status >= 400 else Outcome.SUCCESS

@@ -8,23 +8,22 @@ Records are written first, the checkpoint second, and the counters are part of t
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from hub.core import clock, jsontext
+from hub.core import clock, due, events, jsontext, queues
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.errors import Conflict, NotFound
 from hub.core.ids import new_id
 from hub.core.journal import DAY_S, Change
-from hub.core.tables import IS_NEW, ConditionFailed, Delete, Found, Key, Put, Tables, Update, Write, key, partition
+from hub.core.tables import IS_NEW, ConditionFailed, Delete, Key, Put, Tables, Update, Write, key, partition
 from hub.integrations import request_log
+from hub.sync import job_events
 
 Json = dict[str, Any]
 
 OPEN = ("PENDING", "RUNNING")
 LOCK = "sync-lock"
-DUE_SHARDS = 4
 # A worker that dies before it completes a page has used up a hop: a page that kills every worker ends the job.
 MAX_HOPS = 3
-HINT_GRACE_S = 60
 _MAY_CLAIM = (
     "status IN (:pending, :running)"
     " AND ((fence = :fence_read AND leaseUntil < :now AND nextAttemptAt <= :now) OR owner = :me)"
@@ -81,7 +80,10 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a new job is to do; a fresh one reads everything, even where the provider would say that nothing changed."""
+    """What a new job is to do; a fresh one reads everything, even where the provider would say that nothing changed.
+
+    `job_id` is for a start that may be repeated: the second one finds the first.
+    """
 
     integration_id: str
     endpoint_id: str
@@ -89,11 +91,12 @@ class Wanted:
     params: Json
     connector_version: int
     is_fresh: bool = False
+    job_id: str = ""
 
 
 def new(change: Change, wanted: Wanted) -> Item:
     """Return a pending job that is not stored yet."""
-    job_id, now = new_id("job"), clock.epoch_s()
+    job_id, now = wanted.job_id or new_id("job"), clock.epoch_s()
     return {
         **key(change.caller.tenant, "job", job_id),
         "integrationId": wanted.integration_id,
@@ -117,14 +120,15 @@ def new(change: Change, wanted: Wanted) -> Item:
         "leaseUntil": 0,
         "nextAttemptAt": 0,
         "hops": 0,
-        **_due(job_id, now + HINT_GRACE_S),
+        **due.JOBS.marks(job_id, now + due.GRACE_S),
         "expiresEpochS": _expiry(change.keep_days),
     }
 
 
 def start(change: Change, job: Item) -> None:
-    """Add a new job to `change`, with the lock that keeps a second run of the same entity out."""
-    change.add(Put(change.tables.activity, job, IS_NEW), _lock(change.tables, job))
+    """Add a new job to `change`, with its event and the lock that keeps a second run of the same entity out."""
+    told = events.write(change.tables, job_events.started(job, change.keep_days))
+    change.add(Put(change.tables.activity, job, IS_NEW), _lock(change.tables, job), told)
     change.audit("sync.requested", job["sk"], integrationId=job["integrationId"], endpointId=job["endpointId"])
 
 
@@ -221,7 +225,8 @@ def defer(tables: Tables, held: Claim, wait_s: float, progress: Json, log: Put) 
     """Hand the job on: pending again, due in `wait_s`."""
     at = clock.epoch_s() + wait_s
     changed = {**progress, "status": "PENDING", "owner": "", "leaseUntil": 0, "nextAttemptAt": int(at * 1000)}
-    changed |= {"dueAt": clock.iso(at + HINT_GRACE_S)}
+    # A long wait has no hint but the sweeper's.
+    changed |= {"dueAt": clock.iso(at if wait_s > queues.MAX_DELAY_S else at + due.GRACE_S)}
     _write(tables, held, _set(tables, held, changed, f"{_IS_MINE} AND status = :running", running="RUNNING"), log)
     return {**held.job, **changed}
 
@@ -246,33 +251,10 @@ def cancel(change: Change, job: Item) -> Item:
             "status IN (:pending, :running)",
         )
     )
+    failed = job_events.ended(job, "CANCELLED", "cancelled", job["counters"], change.keep_days)
+    change.add(events.write(change.tables, failed))
     change.audit("sync.cancelled", job["sk"])
     return {**job, **ended}
-
-
-def due(tables: Tables, shard: int, limit: int) -> Found:
-    """Return keys of jobs that are overdue: never hinted, deferred until now, or left by a silent worker."""
-    return tables.activity.query(
-        "dueShard = :shard AND dueAt <= :now", {"shard": f"job#{shard}", "now": clock.now()}, index="due", limit=limit
-    )
-
-
-def postpone(tables: Tables, overdue: Item, wait_s: float) -> bool:
-    """Move an overdue job's due time on; False when somebody else touched the job in the meantime."""
-    later = clock.iso(clock.epoch_s() + wait_s)
-    try:
-        tables.write(
-            Update(
-                tables.activity,
-                {"pk": overdue["pk"], "sk": overdue["sk"]},
-                "SET dueAt = :later",
-                {"later": later, "read": overdue["dueAt"]},
-                "dueAt = :read",
-            )
-        )
-    except ConditionFailed:
-        return False
-    return True
 
 
 def log_line(tables: Tables, held: Claim, kind: str, message: str, facts: Json, keep_days: int) -> Put:
@@ -327,10 +309,6 @@ def _lock_place(job: Item) -> Key:
 
 def _lock(tables: Tables, job: Item) -> Put:
     return Put(tables.coordination, {**_lock_place(job), "jobId": job["sk"]}, IS_NEW)
-
-
-def _due(job_id: str, at_epoch_s: float) -> Json:
-    return {"dueShard": f"job#{sum(job_id.encode()) % DUE_SHARDS}", "dueAt": clock.iso(at_epoch_s)}
 
 
 def _expiry(keep_days: int) -> int:

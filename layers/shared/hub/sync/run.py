@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from hub import documents
 from hub.connector.actions import Judge
 from hub.connector.ahead import MOST_AHEAD
@@ -33,7 +31,7 @@ from hub.integrations.tokens import token_source
 from hub.outbound.calls import Deferred
 from hub.outbound.retry import Sender
 from hub.outbound.traffic import Traffic
-from hub.sync import increments, jobs, pauses
+from hub.sync import increments, job_events, jobs, pauses
 from hub.sync.jobs import Cancelled, Claim, Counters, LeaseLost
 from hub.sync.state import State
 from hub.sync.state import after as state_after
@@ -75,8 +73,6 @@ class Worker:
             logs.warning("job.lease_lost", tenant=hint.tenant.id, job_id=hint.id, fence=held.job["fence"])
 
     def _run(self, held: Claim) -> None:
-        if held.job["fence"] == 1:
-            self._publish("sync.started", held.job)
         try:
             if held.job["hops"] > jobs.MAX_HOPS:
                 raise UpstreamError(
@@ -200,8 +196,9 @@ class Worker:
             queues.send(self.resources.sqs, queue_url, Hint(held.tenant, job["sk"]), delay_s=round(wait_s + 0.5))
 
     def _end(self, held: Claim, status: str, progress: Json, message: str, facts: Json, *more: Write) -> None:
-        log = self._log(held, status.lower(), message, facts)
-        job = jobs.finish(self.resources.tables, held, status, progress, log, *more)
+        log, told = self._log(held, status.lower(), message, facts), self._told(held, status, progress, message)
+        outbox = [] if told is None else [events.write(self.resources.tables, told)]
+        job = jobs.finish(self.resources.tables, held, status, progress, log, *more, *outbox)
         logs.info(
             "job.ended",
             tenant=held.tenant.id,
@@ -211,7 +208,15 @@ class Worker:
             stop_reason=job.get("stopReason"),
             **_logged(job["counters"]),
         )
-        self._publish("sync.completed" if status == "COMPLETED" else "sync.failed", job)
+        if told is not None:
+            events.hint(self.resources, told)
+
+    def _told(self, held: Claim, status: str, progress: Json, message: str) -> Item | None:
+        """Return the event of the job's end; that of a cancelled one was written by who cancelled it."""
+        if status == "CANCELLED":
+            return None
+        counters = {**held.job, **progress}["counters"]
+        return job_events.ended(held.job, status, message, counters, self.resources.settings.retention_days)
 
     def _log(self, held: Claim, kind: str, message: str, facts: Json) -> Any:
         keep_days = self.resources.settings.retention_days
@@ -229,14 +234,6 @@ class Worker:
             attempts=page.attempts,
             **_logged(job["counters"]),
         )
-
-    def _publish(self, name: str, job: Item) -> None:
-        """Tell the bus; a bus that fails must not undo a sync that succeeded."""
-        facts = {"integrationId": job["integrationId"], "jobId": job["sk"], "entityType": job["entityType"]}
-        try:
-            events.publish(self.resources, Tenant.of_item(job), name, {**facts, "counters": job["counters"]})
-        except (HubError, ClientError, BotoCoreError) as error:
-            logs.failure("event.unpublished", error, tenant=Tenant.of_item(job).id, job_id=job["sk"], kind=name)
 
 
 def entity_of(definition: Json, endpoint_id: str) -> str | None:

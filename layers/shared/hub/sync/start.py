@@ -4,15 +4,18 @@ from typing import Any
 
 from hub.connector.plan import Plan
 from hub.connector.variables import Variables
-from hub.core import clock
+from hub.core import clock, events, queues
 from hub.core.attributes import Item
+from hub.core.caller import Tenant
 from hub.core.errors import BadDefinition, Conflict, HubError, Problem, RateLimited
 from hub.core.journal import Change
+from hub.core.queues import Hint
+from hub.core.resources import Resources
 from hub.core.tables import ConditionFailed, Put, key
 from hub.integrations import custom, versions
 from hub.integrations.custom import CustomIntegration
 from hub.integrations.plans import must_have_address, plan_of
-from hub.sync import increments, jobs
+from hub.sync import increments, job_events, jobs
 from hub.sync.models import SyncRequest
 from hub.sync.run import entity_of
 from hub.sync.state import State
@@ -22,7 +25,7 @@ Json = dict[str, Any]
 _MAY_START = "attribute_not_exists(pk) OR nextStartMs <= :now"
 
 
-def start(change: Change, found: CustomIntegration, request: SyncRequest, interval_s: int) -> Item:
+def start(change: Change, found: CustomIntegration, request: SyncRequest, interval_s: int, job_id: str = "") -> Item:
     """Add a job for one endpoint to `change`; a run of the same entity that is still open is a Conflict.
 
     The job runs the published version, before the first publication the draft. Raises BadRequest for a parameter that
@@ -39,7 +42,7 @@ def start(change: Change, found: CustomIntegration, request: SyncRequest, interv
         raise BadDefinition("The integration has no such endpoint.", [problem])
     must_have_address(chosen)
     version = chosen.connector["version"]
-    wanted = jobs.Wanted(found.id, endpoint_id, entity, variables, version, request.fresh)
+    wanted = jobs.Wanted(found.id, endpoint_id, entity, variables, version, request.fresh, job_id)
     job = _job(change, wanted, plan_of(chosen.connector["definition"], endpoint_id))
     jobs.start(change, job)
     holder = jobs.holder_of_lock(change.tables, job)
@@ -57,6 +60,12 @@ def _job(change: Change, wanted: jobs.Wanted, plan: Plan) -> Item:
     begun = increments.begun(plan.increment, state, is_fresh=wanted.is_fresh)
     plan.first(Variables(wanted.params, state=state), begun.get("incrementalFrom"))
     return {**job, **begun}
+
+
+def hint(resources: Resources, job: Item) -> None:
+    """Have a stored job begin now, and what it says told."""
+    queues.send(resources.sqs, resources.settings.sync_queue_url, Hint(Tenant.of_item(job), job["sk"]))
+    events.hint(resources, job_events.started(job, resources.settings.retention_days))
 
 
 def refusal(failure: ConditionFailed) -> HubError:

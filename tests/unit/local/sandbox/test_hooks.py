@@ -4,9 +4,11 @@ import base64
 import hashlib
 import hmac
 import json
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from local.sandbox.server import RunningSandbox
 
@@ -44,6 +46,42 @@ def test_receiver_keeps_the_request_when_it_answers_too_late(api: httpx.Client, 
 
 def test_receiver_refuses_an_empty_script(api: httpx.Client) -> None:
     assert api.post("/_control/hooks/orders", json={"statuses": []}).status_code == 400
+
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+BODY = b'{"type":"contact.created"}'
+
+
+def signed(secret: str = SECRET, body: bytes = BODY, age_s: int = 0) -> dict[str, str]:
+    """Return the headers as the official library of Standard Webhooks makes them."""
+    at = datetime.now(UTC) - timedelta(seconds=age_s)
+    signature = Webhook(secret).sign("msg_1", at, body.decode())
+    stamp = str(int(at.timestamp()))
+    return {"webhook-id": "msg_1", "webhook-timestamp": stamp, "webhook-signature": f"v1,b3RoZXI= {signature}"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (signed(), 200),
+        ({}, 401),
+        (signed(secret="whsec_" + base64.b64encode(bytes(32)).decode()), 401),
+        (signed(body=b"{}"), 401),
+        (signed(age_s=301), 401),
+        ({**signed(), "webhook-id": "msg_2"}, 401),
+    ],
+    ids=["signed", "unsigned", "another secret", "another body", "old", "another id"],
+)
+def test_receiver_with_a_secret_takes_only_what_is_signed_with_it(
+    api: httpx.Client, sandbox: RunningSandbox, headers: dict[str, str], status: int
+) -> None:
+    shown = api.post("/_control/hooks/orders", json={"statuses": [200], "secret": SECRET})
+
+    reply = api.post("/hooks/orders", content=BODY, headers=headers)
+
+    assert reply.status_code == status
+    assert [kept["signed"] for kept in sandbox.hooks("orders")] == [status == 200]
+    assert SECRET not in shown.text
 
 
 @pytest.mark.parametrize(("algorithm", "digest"), [("hmac-sha256", "sha256"), ("hmac-sha1", "sha1")])
