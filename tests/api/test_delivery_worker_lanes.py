@@ -34,13 +34,27 @@ def test_later_delivery_of_a_key_waits_for_the_earlier_one(outbound: Outbound) -
 
     outbound.work(second, other, free)
     assert sent(outbound) == ids(other, free)
-    with recorded() as record:
-        outbound.work(first)
-    hinted = [hint["id"] for hint in record.hints(outbound.tenant.id, "Delivery")]
-    outbound.work(second)
+    outbound.work(first)
 
     assert sent(outbound) == ids(other, free, first, second)
-    assert hinted == [deliveries.hint_of(second).id]
+
+
+def test_long_lane_is_worked_off_without_a_chain_of_messages(outbound: Outbound, stopped_clock: StoppedClock) -> None:
+    """Lambda drops what comes from itself some 16 times in a row: the sweeper has a long lane go on."""
+    subscription = outbound.subscribe()
+    waiting = [outbound.publish(subscription, ordering_key="k") for _ in range(30)]
+
+    def take_a_second(_: object) -> object:
+        stopped_clock.advance(1)
+        return answer(204)(None)  # type: ignore[arg-type]
+
+    outbound.receiver.instead = [take_a_second] * 30  # type: ignore[list-item]
+    with recorded() as record:
+        outbound.work(waiting[0])
+
+    assert sent(outbound) == ids(*waiting[:9])
+    assert record.hints(outbound.tenant.id, "Delivery") == []
+    assert outbound.now(waiting[9])["dueAt"] == clock.now()
 
 
 def test_key_waits_while_its_first_delivery_is_tried_again(outbound: Outbound, stopped_clock: StoppedClock) -> None:
@@ -83,12 +97,8 @@ def test_two_of_a_key_are_never_in_flight_together(outbound: Outbound) -> None:
         return answer(200)(None)  # type: ignore[arg-type]
 
     outbound.receiver.instead = [retry_the_old_one]  # type: ignore[list-item]
-    with recorded() as record:
-        outbound.work(present)
-    hinted = [hint["id"] for hint in record.hints(outbound.tenant.id, "Delivery")]
-    outbound.work(old)
+    outbound.work(present)
 
-    assert hinted == [deliveries.hint_of(old).id]
     assert sent(outbound) == ids(present, old)
 
 
@@ -115,25 +125,23 @@ def test_lane_is_not_held_up_by_a_delivery_that_was_cancelled(outbound: Outbound
     tables.write(deliveries.cancel(tables, first, "cancelled"))
     stopped_clock.advance(61)
 
-    with recorded() as record:
-        outbound.work(second)
-    assert [hint["id"] for hint in record.hints(outbound.tenant.id, "Delivery")] == [deliveries.hint_of(second).id]
     outbound.work(second)
 
     assert sent(outbound) == ids(second)
 
 
-def test_head_that_has_waited_for_long_is_hinted_at_again(outbound: Outbound, stopped_clock: StoppedClock) -> None:
+def test_head_that_has_waited_for_long_is_taken_on_by_who_waits_for_it(
+    outbound: Outbound, stopped_clock: StoppedClock
+) -> None:
     subscription = outbound.subscribe()
     first = outbound.publish(subscription, ordering_key="k")
     second = outbound.publish(subscription, ordering_key="k")
 
-    with recorded() as record:
-        outbound.work(second)
-        stopped_clock.advance(61)
-        outbound.work(second)
+    outbound.work(second)
+    stopped_clock.advance(61)
+    outbound.work(second)
 
-    assert [hint["id"] for hint in record.hints(outbound.tenant.id, "Delivery")] == [deliveries.hint_of(first).id]
+    assert sent(outbound) == ids(first, second)
 
 
 def test_hint_of_a_cancelled_delivery_takes_it_out_of_its_lane(outbound: Outbound) -> None:

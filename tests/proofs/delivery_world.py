@@ -233,14 +233,14 @@ class DeliveryWorld:
 
     def _watched(self, process: Process, hint: Hint) -> None:
         """A request is recorded unless its worker died, or could not write, or was away until its lease was over."""
-        self._mine.sent, has_failed = None, True
+        self._mine.sent, has_failed = [], True
         try:
             self._noted(process.run, hint)
             has_failed = False
         finally:
-            sent = self._mine.sent
-            if sent is not None:
-                self._look_at_record(sent, has_failed=has_failed)
+            for number, sent in enumerate(self._mine.sent, 1):
+                is_last = number == len(self._mine.sent)
+                self._look_at_record(sent, has_failed=has_failed and is_last)
 
     def _look_at_record(self, sent: Item, *, has_failed: bool) -> None:
         is_late = self.turns.now_s * 1000 > sent["leaseUntil"]
@@ -264,7 +264,7 @@ class DeliveryWorld:
         def effect() -> None:
             receiver.note(Request(webhook_id, began_s, self.turns.now_s, outcome, headers, call.content or b""))
             if outcome != receivers.REFUSED_CONNECTION:
-                self._mine.sent = delivery
+                self._mine.sent.append(delivery)
 
         with self._flight(delivery["sk"]):
             self.turns.sleep(takes_s)

@@ -5,6 +5,9 @@ from itertools import pairwise
 import pytest
 
 from hub.core.attributes import Item
+from hub.core.queues import Hint
+from hub.webhooks.deliveries import deliver
+from hub.webhooks.deliveries.deliver import Deliverer
 from hub.webhooks.deliveries.lane_order import LaneOrder
 from hub.webhooks.subscriptions.subscriptions import Subscription
 from tests.proofs.delivery_world import Crew, DeliveryWorld, silent
@@ -48,6 +51,36 @@ def test_events_of_one_key_arrive_in_order_when_workers_die_at_every_step(seed: 
     for subscription in subscriptions:
         for events in posted.values():
             assert overtaken(world, subscription, events) == 0
+
+
+def test_long_lane_is_worked_off_without_a_chain_of_messages() -> None:
+    """Lambda drops a message that comes from itself some 16 times over."""
+    world = DeliveryWorld(1, Trouble(), CREW)
+    subscription = world.subscribe(healthy)
+    posted = [world.post("order.placed", "key") for _ in range(200)]
+
+    judged = told(world.run())
+
+    assert judged.faults() == {}
+    assert overtaken(world, subscription, posted) == 0
+    assert world.cloud.sqs.dropped == []
+    assert world.cloud.sqs.longest_lineage <= 3
+
+
+def test_mutant_that_hands_a_lane_on_by_messages_meets_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hint(deliverer: Deliverer, following: Hint) -> None:
+        deliverer._recorder.hint(following)
+
+    monkeypatch.setattr(deliver, "LONGEST_IN_A_ROW_S", 0.0)
+    monkeypatch.setattr(Deliverer, "_leave_to_sweeper", hint)
+    world = DeliveryWorld(1, Trouble(), CREW)
+    world.subscribe(healthy)
+    for _ in range(200):
+        world.post("order.placed", "key")
+
+    told(world.run())
+
+    assert world.cloud.sqs.dropped != []
 
 
 def test_mutant_that_does_not_look_at_its_lane_sends_events_out_of_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from hub.core.tables import ConditionFailed, Table
 # An item that was given a hint of its own is due so much later than the hint: the sweeper is the net, not the way.
 GRACE_S = 60
 # A hint may still be in the queue when the item is found again: a busy hour must not flood the queue.
-AGAIN_AFTER_S = 300
+AGAIN_AFTER_S = 120
 # What comes due before the next sweep is hinted at in this one, with a delay.
 AHEAD_S = 60
 MOST_PER_SHARD = 2000

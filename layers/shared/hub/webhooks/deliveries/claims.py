@@ -17,7 +17,7 @@ from hub.webhooks.deliveries.deliveries import OPEN
 
 # Between the end of the HTTP deadline and the end of the lease: reading, signing and writing.
 LEASE_MARGIN_S = 30.0
-FIRST_PARK_S, LONGEST_PARK_S = 30.0, 600.0
+FIRST_PARK_S, LONGEST_PARK_S = 30.0, 150.0
 # Each delayed message comes from the one before, and Lambda drops what comes from itself some 16 times in a row.
 MOST_CHAINED = 8
 # A hint is not sent a whole second later for this; one that comes early by it is sent again.
@@ -198,6 +198,12 @@ def _put_off(activity: Table, place: Key, sets: Item, attempts: int, reason: str
         },
         f"{_IS_FREE} AND {name} = :read AND attempts = :attempts AND attribute_not_exists(isTest)",
     )
+
+
+def due_now(activity: Table, place: Key) -> Update:
+    """Return the write that has the sweeper hint at a delivery at its next turn; refused where it has ended."""
+    only_if = "attribute_exists(dueAt) AND leaseUntil = :free"
+    return Update(activity, place, "SET dueAt = :now", {"now": clock.now(), "free": 0}, only_if)
 
 
 def unsent(activity: Table, place: Key, state: str, reason: str) -> Update:

@@ -13,13 +13,14 @@ be repeated. One item of the activity table, in a partition per subscription, ne
     lane? (of its orderingKey), turn? (its place there)
 """
 
-import hashlib
 from contextlib import suppress
 from typing import Any
 
 from hub.core import clock, due, events
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.clock import DAY_S
+from hub.core.ids import stable_id
 from hub.core.queues import Hint
 from hub.core.tables import ConditionFailed, Key, Table, Tables, Update, Write, key, partition
 from hub.webhooks.deliveries import lanes
@@ -28,16 +29,13 @@ from hub.webhooks.subscriptions.subscriptions import Subscription
 Json = dict[str, Any]
 
 OPEN = ("queued", "delivering", "retrying")
-DAY_S = 86_400
 ENDED = ("delivered", "failed", "skipped", "cancelled")
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def delivery_id(event: Item, subscription_id: str) -> str:
     """Return the id that this event always has for this subscription: a ULID of the event's time and a hash of both."""
-    digest = hashlib.sha256(f"{event['pk']}\n{event['sk']}\n{subscription_id}".encode()).digest()
-    value = int(clock.epoch_of(event["createdAt"]) * 1000) << 80 | int.from_bytes(digest[:10], "big")
-    return "dlv_" + "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+    name = f"{event['pk']}\n{event['sk']}\n{subscription_id}"
+    return stable_id("dlv", clock.epoch_of(event["createdAt"]), name)
 
 
 def place(tenant: Tenant, subscription_id: str, delivery_id: str) -> Key:

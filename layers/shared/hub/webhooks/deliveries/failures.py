@@ -6,19 +6,19 @@ drift. A success does not touch it; what counts is what came after the last succ
 `clearedAt`, when the subscription was switched on again.
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hub.core import clock, events
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.clock import DAY_S
+from hub.core.ids import hashed_id
 from hub.core.tables import ConditionFailed, Key, Table, Tables, Update, key
 from hub.webhooks import counters
 from hub.webhooks.subscriptions.subscriptions import DisableRule, Subscription, revised
 
 KIND = "subscription-failures"
-DAY_S = 86_400
 HOUR_S = 3600
 # More are not told apart; the set must stay far from the 400 KB of an item.
 MOST_KEPT = 2000
@@ -108,8 +108,7 @@ def _why(rule: DisableRule, row: Row) -> str:
 
 def _event_id(subscription: Subscription) -> str:
     """One version of a subscription can be switched off once."""
-    text = f"{subscription.item['pk']}\n{subscription.id}\n{subscription.item['version']}"
-    return f"evt_{hashlib.sha256(text.encode()).hexdigest()[:26].upper()}"
+    return hashed_id("evt", f"{subscription.item['pk']}\n{subscription.id}\n{subscription.item['version']}")
 
 
 def _forget(activity: Table, place: Key, entries: Iterable[str]) -> None:

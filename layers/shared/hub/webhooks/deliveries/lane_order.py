@@ -1,6 +1,9 @@
-"""Whose turn it is in the lanes of deliveries, and that none stands still: whoever is done makes way for the next."""
+"""Whose turn it is in the lanes of deliveries, and that none stands still: whoever is done takes on the next.
 
-from collections.abc import Callable
+A lane is not handed on by messages: each would come from the one before, and Lambda drops such chains.
+"""
+
+from threading import local
 
 from hub.core import clock
 from hub.core.attributes import Item
@@ -15,10 +18,17 @@ FORGOTTEN_S = 60.0
 
 
 class LaneOrder:
-    """`hint` has a delivery looked at now."""
+    """Threads may share it; each is told whom it has made way for."""
 
-    def __init__(self, tables: Tables, hint: Callable[[Hint], None]) -> None:
-        self._tables, self._hint = tables, hint
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._mine = local()
+
+    def next(self) -> Hint | None:
+        """Return the delivery that may go because of what this thread did, once."""
+        found: Hint | None = getattr(self._mine, "next", None)
+        self._mine.next = None
+        return found
 
     def is_head(self, delivery: Item) -> bool:
         """Say whether an ordered delivery is the next of its lane; one that has no entry there gets its own again."""
@@ -34,27 +44,28 @@ class LaneOrder:
         return False
 
     def leave(self, ended: Item) -> None:
-        """Take a delivery that has ended out of its lane, if it is in one, and hint at the next."""
+        """Take a delivery that has ended out of its lane, if it is in one, and make way for the next."""
         parted = deliveries.parted(self._tables, ended)
         if parted:
             self._tables.write(*parted)
-            self.hint_next(ended)
+            self.make_way(ended)
 
-    def hint_next(self, delivery: Item) -> None:
-        """Have the delivery sent that is now at the head of this one's lane."""
-        head = self._head(delivery)
-        if head is not None:
-            self._hint(Hint(Tenant.of_item(delivery), head.id))
+    def make_way(self, delivery: Item) -> None:
+        """Have the delivery taken on that is now at the head of this one's lane."""
+        self._take_on(delivery, self._head(delivery))
 
     def _remind(self, delivery: Item, head: Head) -> None:
-        """Hint at a head that waits; one that is there no longer, or has ended, is taken out."""
+        """Take on a head that waits; one that is there no longer, or has ended, is taken out."""
         tenant, scope = Tenant.of_item(delivery), delivery["subscriptionId"]
         found = self._tables.activity.get(deliveries.place(tenant, scope, head.id.rpartition("/")[2]))
         if found is not None and found["state"] in deliveries.OPEN:
-            self._hint(Hint(tenant, head.id))
+            self._take_on(delivery, head)
             return
         self._tables.write(lanes.left(self._tables.coordination, tenant, scope, delivery["lane"], head.turn))
-        self.hint_next(delivery)
+        self.make_way(delivery)
+
+    def _take_on(self, delivery: Item, head: Head | None) -> None:
+        self._mine.next = Hint(Tenant.of_item(delivery), head.id) if head else None
 
     def _head(self, delivery: Item) -> Head | None:
         place = (Tenant.of_item(delivery), delivery["subscriptionId"], delivery["lane"])

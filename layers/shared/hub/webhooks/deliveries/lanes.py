@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from hub.core import clock
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.clock import DAY_S
 from hub.core.tables import Delete, Key, Put, Table, Update, key, partition
 
 EVENTS = "event"
-DAY_S = 86_400
 # A counter that nobody asked for so long starts anew: no entry of its lane is left by then.
 TURNS_KEPT_S = 200 * DAY_S
 # An entry outlives what it stands for, which is kept for longer while it waits; mostly it is taken out long before.

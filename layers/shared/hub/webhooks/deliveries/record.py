@@ -77,7 +77,7 @@ class Recorder:
         self._resources, self._directory = resources, directory
         self._chance = chance
         self._patience = patience or Patience(chance=chance)
-        self.lanes = LaneOrder(resources.tables, self.hint)
+        self.lanes = LaneOrder(resources.tables)
         self._unannounced: list[Item] = []
         self._lock = Lock()
 
@@ -216,14 +216,14 @@ class Recorder:
             logs.warning("subscription.disabled", tenant=subscription.tenant.id, subscription_id=subscription.id)
 
     def _follow(self, held: Held, result: Result) -> None:
-        """Send the hint for the next attempt, or for the next delivery in the lane."""
+        """Send the hint for the next attempt, or make way for the next delivery in the lane."""
         if result.next_attempt_ms:
             deliveries.keep(self._resources.tables.activity, held.delivery, result.next_attempt_ms / 1000)
             delay_s = claims.hint_delay_s(held.delivery, result.next_attempt_ms)
             if delay_s is not None:
                 self.hint(deliveries.hint_of(held.delivery), delay_s)
         elif held.is_ordered:
-            self.lanes.hint_next(held.delivery)
+            self.lanes.make_way(held.delivery)
 
     def _own_event(self, held: Held, verdict: Verdict) -> Item | None:
         """Return the event about a delivery that has ended; deliveries of such events have none, or there is no end."""
