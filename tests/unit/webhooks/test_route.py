@@ -170,6 +170,7 @@ FORM = "application/x-www-form-urlencoded"
         (FORM, b"payload=%7B%22a%22%3A1%7D", {"a": 1}),
         (FORM, b"payload=%7B%22a%22%3A1%7D&token=t", {"payload": {"a": 1}, "token": "t"}),
         (FORM, b"payload=text", {"payload": "text"}),
+        (FORM, b'{"a": 1}', {"a": 1}),
         ("text/xml", b"<a/>", {"raw": "<a/>"}),
         ("application/octet-stream", b"\xff\x00", {"rawBase64": "/wA="}),
     ],

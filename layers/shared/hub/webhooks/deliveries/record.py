@@ -1,7 +1,6 @@
 """What an attempt came to, written in one transaction; then the hints and events that follow from it."""
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -87,7 +86,7 @@ class Recorder:
         verdict = judge(round_attempt, held.rule, sent.outcome, self._chance())
         if verdict.state != "delivered" and not held.is_test:
             self._count_failure(held, verdict)
-        next_ms = math.ceil((clock.epoch_s() + verdict.delay_s) * 1000) if verdict.state == "retrying" else 0
+        next_ms = verdict.next_attempt_ms
         status = sent.outcome.status if isinstance(sent.outcome, Reply) else None
         result = Result(verdict.state, f"{verdict.error} {verdict.why}".strip(), next_ms, status)
         row = _row(held, sent, verdict, next_ms)

@@ -1,5 +1,6 @@
 """What follows an attempt, decided from its outcome alone; nothing is written here."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -39,12 +40,16 @@ _ANSWER_SOON = "The receiver should answer first and work then."
 
 @dataclass(frozen=True)
 class Verdict:
-    """`error` says what happened ("" = delivered), `why` what follows and what to do; `delay_s` is for a retry."""
+    """`error` says what happened ("" = delivered), `why` what follows and what to do.
+
+    `delay_s` and `next_attempt_ms` (since the epoch) are for a retry.
+    """
 
     state: Literal["delivered", "retrying", "failed"]
     error: str
     why: str
     delay_s: float = 0.0
+    next_attempt_ms: int = 0
     is_gone: bool = False
 
 
@@ -59,8 +64,9 @@ def judge(attempt: int, rule: RetryRule, outcome: Reply | HubError, chance: floa
         tries = "That was the only attempt" if attempt == 1 else f"That was the last of {attempt} attempts"
         return Verdict("failed", error, f"{advice} {tries}; it can be retried by hand.")
     wait_s = delay_s(rule.delays_s[attempt - 1], rule.jitter, outcome, chance)
-    at = clock.iso(clock.epoch_s() + wait_s)
-    return Verdict("retrying", error, f"{advice} Attempt {attempt + 1} of {rule.max_attempts} follows at {at}.", wait_s)
+    at_ms = math.ceil((clock.epoch_s() + wait_s) * 1000)
+    why = f"{advice} Attempt {attempt + 1} of {rule.max_attempts} follows at {clock.iso(at_ms / 1000)}."
+    return Verdict("retrying", error, why, wait_s, at_ms)
 
 
 def delay_s(planned_s: float, jitter: float, outcome: Reply | HubError, chance: float) -> float:
