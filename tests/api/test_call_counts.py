@@ -31,6 +31,7 @@ TABLE: dict[str, dict[str, int]] = {
         "GetItem": 1,
         "GenerateDataKey": 1,
         "TransactWriteItems": 1,
+        "SendMessage": 1,
     },
     "GET custom integration": {"UpdateItem": 1, "BatchGetItem": 1},
     "PATCH custom integration": {"UpdateItem": 1, "BatchGetItem": 1, "GetItem": 1, "TransactWriteItems": 1},

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hub.core import jsontext, logs, rate_limit
+from hub.core import events, jsontext, logs, rate_limit
 from hub.core.answers import Answer
+from hub.core.attributes import Item
 from hub.core.caller import Access, Caller, Tenant
 from hub.core.errors import BadRequest, Conflict, HubError, RateLimited, TooLarge, Unauthenticated, Unavailable
 from hub.core.idempotency import Reservation, reserve
@@ -194,6 +195,11 @@ class Request:
             self.resources.tables, self.caller, self.id, self.resources.settings.retention_days, self.reservation
         )
 
+    @property
+    def told(self) -> list[Item]:
+        """The events that this request wrote about its change."""
+        return self.change.told if "change" in self.__dict__ else []
+
     @cached_property
     def reservation(self) -> Reservation | None:
         header = self.headers.get("idempotency-key")
@@ -276,7 +282,14 @@ def _checked(request: Request) -> Answer:
             request.resources.tables, request.resources.settings, request.caller, route.rate
         )
     given = request.reservation.find(request.resources.tables) if request.reservation else None
-    return given or route.handler(request)
+    return given or _handled(request)
+
+
+def _handled(request: Request) -> Answer:
+    answer = request.route.handler(request)
+    for event in request.told:
+        events.hint(request.resources, event)
+    return answer
 
 
 def _refusal(error: HubError, request: Request) -> Answer:

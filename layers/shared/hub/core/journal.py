@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from hub.core import clock, jsontext
+from hub.core import clock, events, jsontext
 from hub.core.answers import Answer
+from hub.core.attributes import Item
 from hub.core.caller import Caller
+from hub.core.clock import DAY_S
 from hub.core.idempotency import Reservation
 from hub.core.ids import new_id
 from hub.core.tables import IS_NEW, ConditionFailed, Put, Tables, Write, key
-
-DAY_S = 86_400
 
 
 class Change:
@@ -24,6 +24,7 @@ class Change:
         self.keep_days = keep_days
         self._reservation = reservation
         self._writes: list[Write] = []
+        self.told: list[Item] = []
 
     def add(self, *writes: Write) -> None:
         self._writes += writes
@@ -43,6 +44,12 @@ class Change:
             "expiresEpochS": int(clock.epoch_s()) + self.keep_days * DAY_S,
         }
         self.add(Put(self.tables.activity, entry, IS_NEW))
+
+    def tell(self, event_type: str, data: dict[str, Any]) -> None:
+        """Publish an event of the hub about this change; the edge has it routed once the request is answered."""
+        event = events.new(self.caller.tenant, event_type, data, self.keep_days)
+        self.told.append(event)
+        self.add(events.write(self.tables, event))
 
     def commit(self, answer: Answer, repeated: Answer | None = None) -> Answer:
         """Write everything and return `answer`, or the one that a twin of this request got first.

@@ -61,6 +61,7 @@ def create(
     )
     _store_secrets(change, vault, made.id, secrets, kept=())
     change.audit("integration.created", made.id, name=definition["name"])
+    change.tell("integration.created", {"integrationId": made.id})
     return _with_webhook_secret(made, secrets, made_secret)
 
 

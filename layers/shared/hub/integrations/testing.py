@@ -237,6 +237,16 @@ def record(change: Change, found: CustomIntegration, endpoint_id: str | None, re
         ),
     )
     change.audit("integration.tested", found.id, endpointId=endpoint_id, result=outcome)
+    if outcome != found.integration.get("lastTestResult"):
+        _tell(change, found.id, result)
+
+
+def _tell(change: Change, integration_id: str, result: Json) -> None:
+    """Publish that the other system can be reached now, or that it cannot; a repeat of what was known tells nobody."""
+    if result["success"]:
+        change.tell("integration.connected", {"integrationId": integration_id})
+    else:
+        change.tell("integration.error", {"integrationId": integration_id, "error": result.get("error", "The test failed.")})
 
 
 def _facts(endpoint_id: str | None, result: Json) -> Json:
