@@ -46,7 +46,7 @@ format: setup-dev ## format the code
 	$(PY) -m ruff format .
 
 proofs: setup-dev ## kill, cut and fault everything, and show that nothing is lost
-	HUB_PROOF_DELIVERIES=10000 $(PY) -m pytest tests/proofs tests/flows/test_sync_kills.py tests/flows/test_sync_faulty_cloud.py \
+	HUB_PROOF_DELIVERIES=10000 HUB_FLOW_DELIVERIES=500 $(PY) -m pytest tests/proofs tests/flows/test_sync_kills.py tests/flows/test_sync_faulty_cloud.py \
 		tests/flows/test_sync_rivals.py tests/flows/test_delivery_kills.py tests/flows/test_delivery_faults.py -v
 
 bench: setup-dev .venv-dlt/bin/dlt ## measure the ratios that README states (4 minutes)

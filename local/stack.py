@@ -243,6 +243,7 @@ class Stack:
             log_level="warning",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # nobody is in front: what a caller says of its address is not true
             timeout_graceful_shutdown=_GRACE_S,
         )
         server = uvicorn.Server(config)

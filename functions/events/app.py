@@ -34,7 +34,7 @@ def post(request: Request) -> Answer:
     from hub.webhooks.events.event_models import NewEvent
 
     wanted, found = request.parsed(NewEvent), request.resources
-    incoming = accept.Incoming(wanted.type, wanted.data, wanted.id, wanted.orderingKey)
+    incoming = accept.Incoming(wanted.type, wanted.data, wanted.id, wanted.orderingKey, user_id=wanted.userId)
     event = accept.event_of(_registry(), request.caller.tenant, incoming, found.settings.retention_days)
     placed, writes = accept.writes(found.tables, event)
     request.change.add(*writes)

@@ -3,7 +3,7 @@
 from hub.core import dead_letters
 from hub.core.answers import Answer, ok
 from hub.core.api import Api, Request
-from hub.core.caller import SUPER_ADMIN, members
+from hub.core.caller import SUPER_ADMIN, admins
 from hub.core.config import dead_letter_queues
 from hub.core.dead_letters import Queue
 from hub.webhooks.recovery import stuck
@@ -17,7 +17,7 @@ MODELS = "hub.webhooks.recovery.operations_models"
 @api.route(
     "GET",
     "/api/v1/deliveries/stuck",
-    access=members("webhooks:manage"),
+    access=admins("webhooks:manage"),
     rate="integration",
     answer=f"{MODELS}:StuckItems",
 )

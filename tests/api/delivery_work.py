@@ -11,7 +11,6 @@ from hub.core.caller import Tenant
 from hub.core.ids import new_id
 from hub.core.resources import resources
 from hub.core.tables import Put, key
-from hub.core.vault import Vault
 from hub.outbound.calls import Call, Reply
 from hub.webhooks import counters
 from hub.webhooks.counters import Counts, Patience
@@ -21,6 +20,7 @@ from hub.webhooks.deliveries.deliver import Deliverer
 from hub.webhooks.rotation import Rotation
 from hub.webhooks.subscriptions.subscriptions import SECRETS_KIND, Directory, DisableRule, RetryRule, Subscription
 from tests.api.conftest import Hub
+from tests.api.sync_work import vault
 
 Json = dict[str, Any]
 
@@ -184,8 +184,3 @@ class Outbound:
         """Return the data of the stored events of a type."""
         found = resources().tables.activity.query_all("pk = :pk", {"pk": f"{self.tenant.id}#event"})
         return [json.loads(event["data"]) for event in found if event["type"] == event_type]
-
-
-def vault() -> Vault:
-    found = resources()
-    return Vault(found.kms, found.settings.kms_key_id, found.tables.credentials)

@@ -1,30 +1,23 @@
 """Inbound events in a test: endpoints with routing, accepted events, and a worker that takes hints."""
 
-import hashlib
-import hmac
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from hub.core import jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.queues import Hint
 from hub.core.resources import resources
-from hub.core.tables import Put, partition
+from hub.core.tables import partition
 from hub.webhooks import counters
-from hub.webhooks.endpoints import endpoints
 from hub.webhooks.inbound import inbound
 from hub.webhooks.inbound.inbound_work import Known, Worker
-from hub.webhooks.rotation import Rotation
 from hub.webhooks.subscriptions.subscriptions import Directory
-from tests.api.conftest import Hub, Reply
-from tests.api.sync_work import vault
+from tests.api.conftest import Hub
+from tests.api.receiving import Posted
 
 Json = dict[str, Any]
 PLENTY_MS = 60_000
-# Fields of an endpoint that are stored as text.
-_AS_JSON = ("verification", "secretNames", "urlSecretNames", "eventType", "response", "transformTemplate")
 
 # S000's own example ("Webhook Example"); the test below compares it with the specification's text.
 CREATED: Json = {
@@ -59,81 +52,6 @@ DELETED: Json = {
 
 def contact(event: str, contact_id: Any = "c1", **data: Any) -> Json:
     return {"event_type": f"contact.{event}", "data": {"id": contact_id, **data}}
-
-
-SECRET = "canary-signing-secret-of-an-endpoint"
-URL_SECRET = "canary-url-secret-of-an-endpoint"
-SIGNED = {"scheme": "hmac", "header": "x-signature", "algorithm": "sha256", "prefix": "sha256="}
-
-
-@dataclass(frozen=True)
-class Posted:
-    """An endpoint of a tenant as it is stored; `url` is its path."""
-
-    hub: Hub
-    id: str
-    url: str
-
-    def post(self, body: Any, headers: dict[str, str] | None = None) -> Reply:
-        """Post a body to the receiver, signed."""
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        signature = "sha256=" + hmac.digest(SECRET.encode(), raw, "sha256").hex()
-        return self.hub.call("POST", self.url, raw, headers={"x-signature": signature, **(headers or {})}, context={})
-
-    def change(self, **fields: Any) -> None:
-        """Change stored fields, as the routes that manage endpoints would."""
-        config = resources().tables.config
-        item = config.get(endpoints.place(Tenant(self.hub.tenant), self.id))
-        assert item is not None
-        resources().tables.write(Put(config, {**item, **fields}))
-
-
-def make_custom(hub: Hub, endpoint_id: str = "", **fields: Any) -> Posted:
-    """Store the endpoint of a custom integration; its URL has a secret and its requests are signed."""
-    endpoint_id = endpoint_id or f"int_{hub.tenant}"
-    known = {
-        "kind": "custom",
-        "integrationId": endpoint_id,
-        "lookup": endpoints.custom_lookup(endpoint_id),
-        "urlSecretHash": hashlib.sha256(URL_SECRET.encode()).hexdigest(),
-        "urlSecretNames": Rotation.first("urlSecret").stored(),
-    }
-    return _made(hub, endpoint_id, f"/api/v1/webhooks/custom/{endpoint_id}/{URL_SECRET}", {**known, **fields})
-
-
-def make_v1(hub: Hub, path: str = "orders/new", **fields: Any) -> Posted:
-    """Store an endpoint with a path of the tenant's own."""
-    known = {"kind": "v1", "path": path, "lookup": endpoints.path_lookup(hub.tenant, path)}
-    return _made(hub, f"whe_{hub.tenant}", f"/api/v1/webhooks/receive/{hub.tenant}/{path}", {**known, **fields})
-
-
-def _made(hub: Hub, endpoint_id: str, url: str, fields: Json) -> Posted:
-    tenant = Tenant(hub.tenant)
-    item = {
-        **endpoints.place(tenant, endpoint_id),
-        "status": "active",
-        "previousUrlSecrets": [],
-        "verification": SIGNED,
-        "ipAllowList": [],
-        "secretNames": Rotation.first("secret").stored(),
-        "routing": [],
-        "eventType": "",
-        "response": {"status": 200},
-        "handlerType": "",
-        "eventTypes": [],
-        "transformTemplate": "",
-        "targetService": "",
-        "version": 1,
-        **fields,
-    }
-    stored = {name: jsontext.dump(value) if name in _AS_JSON and value else value for name, value in item.items()}
-    secrets = vault().store(
-        tenant, endpoints.SECRETS_KIND, endpoint_id, {"secret.1": SECRET, "urlSecret.1": URL_SECRET}
-    )
-    assert secrets is not None
-    resources().tables.write(Put(resources().tables.config, {**stored, "routing": jsontext.dump(item["routing"])}))
-    resources().tables.write(secrets)
-    return Posted(hub, endpoint_id, url)
 
 
 @dataclass(frozen=True)

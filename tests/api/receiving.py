@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,9 @@ SECRET = "canary-signing-secret-of-an-endpoint"
 URL_SECRET = "canary-url-secret-of-an-endpoint"
 SIGNED = {"scheme": "hmac", "header": "x-signature", "algorithm": "sha256"}
 BODY = b'{"event":"contact.created","data":{"id":"c1"}}'
-JSON_FIELDS = {"verification", "secretNames", "routing", "response", "eventType"}
+# Of these the empty text says that there is none; the others are always stored as text.
+_MAY_BE_EMPTY = {"eventType", "transformTemplate"}
+_AS_JSON = {"verification", "secretNames", "urlSecretNames", "routing", "response"} | _MAY_BE_EMPTY
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,11 @@ class Posted:
     id: str
     url: str
 
-    def post(self, body: bytes = BODY, *, headers: dict[str, str] | None = None, signed: bool = True) -> Reply:
+    def post(self, body: Any = BODY, headers: dict[str, str] | None = None, *, signed: bool = True) -> Reply:
         """Post a body, signed with the endpoint's secret unless said otherwise."""
-        given = {**({"x-signature": signature(body)} if signed else {}), **(headers or {})}
-        return self.hub.call("POST", self.url, body, headers=given, context={})
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        given = {**({"x-signature": signature(raw)} if signed else {}), **(headers or {})}
+        return self.hub.call("POST", self.url, raw, headers=given, context={})
 
     def events(self) -> list[Item]:
         """Return the stored events."""
@@ -69,7 +73,7 @@ def make_custom(hub: Hub, endpoint_id: str | None = None, **fields: Any) -> Post
         "integrationId": endpoint_id,
         "lookup": endpoints.custom_lookup(endpoint_id),
         "urlSecretHash": hashlib.sha256(URL_SECRET.encode()).hexdigest(),
-        "urlSecretNames": jsontext.dump(Rotation.first("urlSecret").stored()),
+        "urlSecretNames": Rotation.first("urlSecret").stored(),
     }
     return _made(hub, endpoint_id, f"/api/v1/webhooks/custom/{endpoint_id}/{URL_SECRET}", {**known, **fields})
 
@@ -89,7 +93,7 @@ def _made(hub: Hub, endpoint_id: str, url: str, fields: Json) -> Posted:
         "ipAllowList": [],
         "secretNames": Rotation.first("secret").stored(),
         "routing": [],
-        "eventType": {},
+        "eventType": "",
         "response": {"status": 200},
         "handlerType": "",
         "eventTypes": [],
@@ -98,8 +102,13 @@ def _made(hub: Hub, endpoint_id: str, url: str, fields: Json) -> Posted:
         "version": 1,
         **fields,
     }
-    stored = {name: jsontext.dump(value) if name in JSON_FIELDS else value for name, value in item.items()}
+    stored = {name: _stored(name, value) for name, value in item.items()}
     resources().tables.write(Put(resources().tables.config, stored))
     posted = Posted(hub, endpoint_id, url)
     posted.store(secret_1=SECRET, urlSecret_1=URL_SECRET)
     return posted
+
+
+def _stored(name: str, value: Any) -> Any:
+    is_empty = name in _MAY_BE_EMPTY and value == ""
+    return jsontext.dump(value) if name in _AS_JSON and not is_empty else value

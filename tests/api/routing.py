@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from hub.core.caller import Tenant
 from hub.core.resources import resources
 from hub.core.tables import Put, key, partition
 from tests.api.conftest import Hub, app
+from tests.api.queued import hints_in
 
 Json = dict[str, Any]
 CREATED: Json = {"contactId": "contact-123"}
@@ -77,15 +77,9 @@ class Routing:
         pk = partition(self.tenant, f"delivery#{subscription_id}")
         return list(resources().tables.activity.query_all("pk = :pk", {"pk": pk}))
 
-    def waiting(self, queue: str = "delivery") -> list[Mapping[str, Any]]:
+    def waiting(self, queue: str = "delivery") -> list[Json]:
         """Take this tenant's hints out of a queue and return them."""
-        url = getattr(resources().settings, f"{queue}_queue_url")
-        found: list[Mapping[str, Any]] = []
-        while messages := resources().sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                resources().sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                found.append(json.loads(message["Body"]))
-        return [hint for hint in found if hint["tenant"] == self.hub.tenant]
+        return hints_in(queue, self.hub.tenant)
 
 
 def bus_message(event_type: str, detail: Any, **changed: Any) -> str:

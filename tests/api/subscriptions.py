@@ -1,6 +1,5 @@
 """Makes subscriptions, and the deliveries that a worker would have left behind."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,12 +7,13 @@ from hub.core import clock, events, resources
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.tables import Put, Tables
-from hub.core.vault import Vault
 from hub.webhooks.deliveries import attempts, deliveries
 from hub.webhooks.deliveries.attempts import Attempt
 from hub.webhooks.subscriptions import subscriptions
 from hub.webhooks.subscriptions.subscriptions import SECRETS_KIND, Subscription
 from tests.api.conftest import Hub, Reply
+from tests.api.queued import hints_in
+from tests.api.sync_work import vault
 
 Json = dict[str, Any]
 
@@ -48,9 +48,7 @@ def problems(reply: Reply) -> list[str]:
 
 def secrets(hub: Hub, made: Json) -> Mapping[str, str]:
     """Return what the vault holds for a subscription, in clear."""
-    found = resources.resources()
-    vault = Vault(found.kms, found.settings.kms_key_id, found.tables.credentials)
-    return vault.read(Tenant(hub.tenant), SECRETS_KIND, made["id"])
+    return vault().read(Tenant(hub.tenant), SECRETS_KIND, made["id"])
 
 
 def tables() -> Tables:
@@ -74,14 +72,7 @@ def deliver(hub: Hub, made: Json, *, event_type: str = "contact.created", data: 
 
 def hints(hub: Hub) -> list[Json]:
     """Take what was sent to the delivery queue for this tenant."""
-    found: list[Json] = []
-    aws = resources.resources()
-    url = aws.settings.delivery_queue_url
-    while messages := aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            aws.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            found.append(json.loads(message["Body"]))
-    return [each for each in found if each["tenant"] == hub.tenant]
+    return hints_in("delivery", hub.tenant)
 
 
 def attempted(hub: Hub, delivery: Item, number: int = 1, status: int = 200, **changed: Any) -> Attempt:

@@ -112,10 +112,10 @@ class Sync:
         assert self.hub.post(f"/api/v1/sync-jobs/{job_id}/cancel").status == 200
 
     def events(self) -> list[tuple[str, Json]]:
-        """Return what waits to be told: the type and the data of each event, in no order."""
+        """Return what waits to be told of syncs: the type and the data of each event, in no order."""
         place = {"pk": partition(Tenant(self.hub.tenant), "event")}
         found = resources().tables.activity.query_all("pk = :pk", place)
-        return [(event["type"], json.loads(event["data"])) for event in found]
+        return [(event["type"], json.loads(event["data"])) for event in found if event["type"].startswith("sync.")]
 
 
 def vault() -> Vault:

@@ -92,6 +92,7 @@ def test_webhook_has_the_rules_of_the_product(hub: Hub) -> None:
     [
         ({"isActive": False}, {"isActive": False}),
         ({"events": ["LINK_CLICK"]}, {"events": ["LINK_CLICK"]}),
+        ({"events": ["subscription.updated"]}, {"events": ["subscription.updated"]}),
         ({"url": "https://other.example.com/x"}, {"url": "https://other.example.com/x"}),
         ({}, {}),
     ],
@@ -168,6 +169,9 @@ def test_delete_says_success(hub: Hub) -> None:
         ({"url": ""}, "/url"),
         ({"events": []}, "/events"),
         ({"events": ["CONTACT CREATED"]}, "/events/0"),
+        ({"events": ["CONTACT_CREATED", "*"]}, "/events/1"),
+        ({"events": ["contact.*"]}, "/events/0"),
+        ({"events": ["sync.failed"]}, "/events/0"),
         ({"secret": "mine"}, "/secret"),
     ],
     ids=str,

@@ -17,8 +17,8 @@ from hub.outbound.calls import Call, Reply
 from hub.webhooks.rotation import Rotation
 from hub.webhooks.subscriptions.subscriptions import SECRETS_KIND, DisableRule, RetryRule
 from tests.api.conftest import Hub, StoppedClock
-from tests.api.delivery_work import SECRET, Outbound, Receiver, answer, vault
-from tests.api.sync_work import recorded
+from tests.api.delivery_work import SECRET, Outbound, Receiver, answer
+from tests.api.sync_work import recorded, vault
 
 Json = dict[str, Any]
 TOKEN = "canary-token-that-is-long-enough"
@@ -363,4 +363,6 @@ def test_subscription_without_success_for_days_is_disabled(outbound: Outbound, s
         outbound.work(outbound.publish(subscription))
         stopped_clock.advance(12 * 3600)
 
-    assert clock.epoch_of(outbound.subscription(subscription)["disabledAt"]) - started_s == 120 * 3600
+    disabled = outbound.subscription(subscription)
+    assert clock.epoch_of(disabled["disabledAt"]) - started_s == 120 * 3600
+    assert disabled["updatedAt"] == disabled["disabledAt"]

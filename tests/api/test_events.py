@@ -63,6 +63,7 @@ def test_same_event_after_it_was_routed_gets_the_same_answer(hub: Hub, routing: 
         {"data": {"a": 2}},
         {"type": "order.made"},
         {"orderingKey": "k"},
+        {"userId": "u1"},
         {"data": {"a": True}},
         {"data": {"a": 1, "b": None}},
     ],
@@ -76,6 +77,23 @@ def test_other_event_with_the_same_id_is_a_conflict(hub: Hub, routing: Routing, 
 
     assert (refused.status, refused.code) == (409, "CONFLICT")
     assert routing.waiting("event") == []
+
+
+def test_user_an_event_is_about_is_kept_and_shown(hub: Hub, routing: Routing) -> None:
+    body = {"type": "contact.created", "data": CREATED, "userId": "u1"}
+
+    answer = hub.post(EVENTS, body)
+
+    assert answer.body["userId"] == "u1"
+    assert routing.event(answer.body["id"])["userId"] == "u1"
+    assert hub.get(f"{EVENTS}/{answer.body['id']}").body["userId"] == "u1"
+
+
+@pytest.mark.parametrize("user_id", ["", 7, ["u1"], "u" * 257])
+def test_user_that_is_none_is_refused(hub: Hub, user_id: object) -> None:
+    refused = hub.post(EVENTS, {"type": "contact.created", "data": CREATED, "userId": user_id})
+
+    assert (refused.status, refused.body["error"]["details"]["problems"][0]["pointer"]) == (400, "/userId")
 
 
 def test_ids_of_tenants_do_not_meet(hub: Hub, other_hub: Hub) -> None:

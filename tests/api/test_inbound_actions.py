@@ -14,7 +14,8 @@ from hub.core.tables import Put, key
 from hub.webhooks.inbound.inbound_work import Worker
 from hub.webhooks.subscriptions.subscriptions import CARDS, DisableRule
 from tests.api.conftest import Hub, StoppedClock, just_before, lose_connection, make_integration
-from tests.api.inbound_work import CREATED, Inbound, Json, contact, make_custom, make_v1, outcomes, results
+from tests.api.inbound_work import CREATED, Inbound, Json, contact, outcomes, results
+from tests.api.receiving import make_custom, make_v1
 from tests.api.sync_work import recorded
 
 CUSTOM = {"eventTypePath": "$.event_type", "eventTypeValue": "contact.*", "action": "custom"}
@@ -155,7 +156,7 @@ def test_an_event_starts_a_sync_once(hub: Hub, integration: str) -> None:
     assert (job.status, job.body["status"], job.body["endpointId"]) == (200, "PENDING", "contacts")
     assert job.body["createdBy"] == f"webhook:{integration}"
     assert job_id in [hint["id"] for hint in calls.hints(hub.tenant)]
-    assert [told["type"] for told in events.told()] == ["sync.started"]
+    assert [told["type"] for told in events.told()].count("sync.started") == 1
 
 
 def test_an_event_that_is_done_again_starts_no_second_sync(
@@ -171,17 +172,46 @@ def test_an_event_that_is_done_again_starts_no_second_sync(
 
     event = events.event(event_id)
     assert (event["state"], len(jobs_of(event))) == ("processed", 1)
-    assert len(events.told()) == 1
+    assert [told["type"] for told in events.told()].count("sync.started") == 1
 
 
-def test_a_sync_that_runs_already_is_no_failure(hub: Hub, integration: str) -> None:
+def start_sync(hub: Hub, integration: str) -> str:
+    started = hub.post(f"/api/v1/custom-integrations/{integration}/sync", {"endpointId": "contacts"})
+    assert started.status == 202
+    return str(started.body["id"])
+
+
+def test_a_sync_that_began_after_the_event_came_is_enough(
+    hub: Hub, integration: str, stopped_clock: StoppedClock
+) -> None:
     events = Inbound(make_custom(hub, integration, routing=[SYNC]))
-    running = hub.post(f"/api/v1/custom-integrations/{integration}/sync", {"endpointId": "contacts"})
-    assert running.status == 202
+    event_id = events.accept(contact("merged"))
+    stopped_clock.advance(1)
+    start_sync(hub, integration)
 
-    event = events.process(contact("merged"))
+    events.work(event_id)
 
+    event = events.event(event_id)
     assert (event["state"], outcomes(event)) == ("processed", ["already_running"])
+
+
+def test_an_event_that_comes_during_a_sync_waits_for_one_of_its_own(
+    hub: Hub, integration: str, stopped_clock: StoppedClock
+) -> None:
+    events = Inbound(make_custom(hub, integration, routing=[SYNC]))
+    earlier = start_sync(hub, integration)
+    stopped_clock.advance(1)
+    event_id = events.accept(contact("merged"))
+
+    events.work(event_id)
+    waiting = events.event(event_id)
+    assert hub.post(f"/api/v1/sync-jobs/{earlier}/cancel").status < 300
+    stopped_clock.advance(10)
+    events.work(event_id)
+
+    event = events.event(event_id)
+    assert (waiting["state"], "under way" in waiting["reason"]) == ("retrying", True)
+    assert (event["state"], len(jobs_of(event))) == ("processed", 1)
 
 
 @pytest.mark.parametrize("change", [{"status": "inactive"}, None], ids=["paused", "deleted"])
@@ -226,6 +256,25 @@ def test_an_endpoint_without_rules_announces_what_it_takes(hub: Hub) -> None:
     assert events.told() == []
 
 
+def test_an_integration_without_rules_announces_an_event_once(hub: Hub) -> None:
+    events = custom(hub)
+
+    with recorded() as calls:
+        event = events.process({"type": "order.paid", "id": 7})
+
+    assert [detail["data"] for _, detail in announced(calls)] == [{"type": "order.paid", "id": 7}]
+    assert (event["state"], outcomes(event)) == ("processed", ["published"])
+
+
+def test_an_integration_with_rules_announces_a_body_once(hub: Hub) -> None:
+    events = custom(hub, CREATED)
+
+    with recorded() as calls:
+        events.process([contact("created", "c1"), contact("created", "c2")])
+
+    assert [len(detail["data"]) for _, detail in announced(calls)] == [2]
+
+
 def test_events_of_a_batch_are_announced_together(hub: Hub) -> None:
     events = v1(hub)
     ids = [events.accept({"type": "order.paid", "data": {"id": number}}) for number in range(5)]
@@ -252,6 +301,17 @@ def test_what_is_for_a_target_service_goes_through_the_outbox(hub: Hub) -> None:
     assert {(data(each)["targetService"], data(each)["handlerType"]) for each in told} == {("billing", "orders")}
     assert event["state"] == "processed"
     assert announced(calls) == []
+
+
+def test_a_target_service_is_told_also_where_rules_make_documents(hub: Hub) -> None:
+    events = v1(hub, targetService="billing", routing=[CREATED])
+
+    event = events.process(contact("created", "c1"))
+
+    (told,) = events.told()
+    assert (told["type"], data(told)["targetService"]) == ("webhook.received", "billing")
+    assert data(told)["data"] == contact("created", "c1")
+    assert outcomes(event) == ["created"]
 
 
 def subscribe(hub: Hub, *event_types: str) -> None:

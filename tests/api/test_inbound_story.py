@@ -11,7 +11,8 @@ import pytest
 
 from hub.core.resources import resources
 from tests.api.conftest import Hub, Reply, make_integration
-from tests.api.inbound_work import CREATED, UPDATED, Inbound, Json, Posted, contact, make_custom, make_v1, results
+from tests.api.inbound_work import CREATED, UPDATED, Inbound, Json, contact, results
+from tests.api.receiving import Posted, make_custom, make_v1
 from tests.api.sync_work import Record, recorded
 
 REPOSITORY = Path(__file__).parents[2]

@@ -11,7 +11,8 @@ from hub.core.errors import Conflict
 from hub.core.resources import resources
 from hub.webhooks.inbound import inbound
 from tests.api.conftest import Hub, StoppedClock, just_before, lose_connection
-from tests.api.inbound_work import CREATED, DELETED, UPDATED, Inbound, contact, make_custom, outcomes, results
+from tests.api.inbound_work import CREATED, DELETED, UPDATED, Inbound, contact, outcomes, results
+from tests.api.receiving import make_custom
 from tests.api.sync_work import recorded
 
 GUARD = {"versionPath": "$.data.updatedAt"}

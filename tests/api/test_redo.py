@@ -19,6 +19,7 @@ from hub.core.tables import Put, key
 from hub.webhooks.deliveries import deliveries
 from hub.webhooks.inbound import inbound
 from hub.webhooks.recovery import redo
+from hub.webhooks.recovery.job_ids import is_job
 from hub.webhooks.recovery.redo import RECOVER, REPLAY, Wanted
 from hub.webhooks.recovery.redo_models import RecoverRequest, RedoJob, ReplayRequest
 from tests.api.conftest import Hub, StoppedClock
@@ -96,7 +97,7 @@ class Redo:
         sent = []
         for _ in range(1000):
             asked, began = self.work(job_id), self.clock.epoch_s
-            hints = [hint for hint in asked.hints(self.hub.tenant) if not redo.is_job(hint["id"])]
+            hints = [hint for hint in asked.hints(self.hub.tenant) if not is_job(hint["id"])]
             sent += [{**hint, "second": began + hint["delay"]} for hint in hints]
             job = self.job(job_id)
             if job["state"] != "RUNNING":
@@ -357,6 +358,17 @@ def test_view_of_a_job_is_its_documented_answer(work: Redo, kind: str) -> None:
     assert RedoJob.model_validate(shown).model_dump(exclude_none=True) == {
         name: value for name, value in shown.items() if value is not None
     }
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z"])
+def test_recovery_since_before_the_first_time_an_id_can_hold_recovers_everything(work: Redo, since: str) -> None:
+    name = work.delivery("failed")
+    job_id = work.start(since=RecoverRequest.model_validate({"since": since}).wanted().since)
+
+    sent = work.worked(job_id)
+
+    assert [hint["id"] for hint in sent] == [f"{SUBSCRIPTION}/{name}"]
+    assert work.job(job_id)["state"] == "COMPLETED"
 
 
 def test_request_reads_times_of_any_zone() -> None:

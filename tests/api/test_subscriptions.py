@@ -143,6 +143,7 @@ BAD: list[tuple[Json, str]] = [
     ({"eventTypes": ["a b"]}, "/eventTypes/0"),
     ({"eventTypes": ["ok", "a.*.b"]}, "/eventTypes/1"),
     ({"eventTypes": ["*.created"]}, "/eventTypes/0"),
+    ({"eventTypes": ["webhook.*"]}, "/eventTypes/0"),
     ({"authType": "DIGEST"}, "/authType"),
     ({"authType": "BEARER"}, "/authConfig/token"),
     ({"authType": "BEARER", "authConfig": {"token": "a\nb"}}, "/authConfig/token"),

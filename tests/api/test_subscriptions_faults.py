@@ -25,6 +25,7 @@ from tests.api.subscriptions import (
     tables,
     wanted,
 )
+from tests.api.test_subscriptions import routes
 
 ODD: list[Any] = [
     None,
@@ -119,6 +120,15 @@ def test_optional_body_that_is_no_object_is_refused(hub: Hub, end: str, body: by
 def test_odd_id_is_not_found(hub: Hub, odd: str) -> None:
     assert hub.get(f"{PATH}/{odd}").status == 404
     assert hub.call("DELETE", f"{CARDS}/{odd}").status == 404
+
+
+def test_what_the_hub_keeps_beside_the_subscriptions_is_none(hub: Hub) -> None:
+    subscribe(hub)
+
+    asked = [hub.call(*each) for each in routes(subscriptions.REVISION)]
+    asked += [hub.call(method, f"{CARDS}/{subscriptions.REVISION}", {}) for method in ("PATCH", "DELETE")]
+
+    assert {reply.status for reply in asked} == {404}
 
 
 def test_change_that_lost_a_race_is_refused(hub: Hub) -> None:

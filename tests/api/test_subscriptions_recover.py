@@ -54,6 +54,7 @@ def test_recovery_of_another_subscription_is_not_found(hub: Hub) -> None:
         ({"since": clock.iso(9_000_000_000)}, "/since"),
         ({"status": ["lost"]}, "/status/0"),
         ({"until": 7.5e300}, "/until"),
+        ({"since": "9999-12-31T23:59:59-14:00"}, "/since"),
         ({"pace": 1}, "/pace"),
     ],
     ids=str,

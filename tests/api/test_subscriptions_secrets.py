@@ -241,6 +241,14 @@ def test_bad_grace_time_is_refused(hub: Hub, grace: Any) -> None:
     assert hub.post(f"{PATH}/{made['id']}/rotate-secret", {"gracePeriodSeconds": grace}).status == 400
 
 
+def test_word_that_a_rotation_does_not_know_is_refused(hub: Hub) -> None:
+    """Whoever writes `gracePeriod: 0` for a secret that leaked would have it accepted for another day."""
+    made = subscribe(hub)
+
+    assert hub.post(f"{PATH}/{made['id']}/rotate-secret", {"gracePeriod": 0}).status == 400
+    assert secrets(hub, made) == {"secret.1": made["secretKey"]}
+
+
 def test_secrets_of_a_deleted_subscription_expire(hub: Hub) -> None:
     made = subscribe(hub, **OAUTH2)
     hub.call("DELETE", f"{PATH}/{made['id']}")

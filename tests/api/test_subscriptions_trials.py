@@ -8,7 +8,6 @@ import pytest
 from hub.core import resources
 from hub.core.caller import Tenant
 from hub.core.queues import Hint
-from hub.core.vault import Vault
 from hub.outbound.calls import Call
 from hub.outbound.calls import Reply as Answered
 from hub.webhooks.deliveries.deliver import Deliverer
@@ -16,6 +15,7 @@ from hub.webhooks.deliveries.delivery_models import Delivery
 from hub.webhooks.subscriptions.subscriptions import Directory
 from tests.api.conftest import Hub, app
 from tests.api.subscriptions import CANARY, PATH, Json, hints, problems, put, subscribe
+from tests.api.sync_work import vault
 
 
 class Receiver:
@@ -65,10 +65,9 @@ def waiting(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Waiting:
 def worker(hub: Hub, receiver: Receiver) -> Callable[[], None]:
     """Return what the delivery worker does with the hints of this tenant."""
     found = resources.resources()
-    vault = Vault(found.kms, found.settings.kms_key_id, found.tables.credentials)
 
     def run() -> None:
-        deliverer = Deliverer(found, vault, receiver, Directory(found.tables.config))
+        deliverer = Deliverer(found, vault(), receiver, Directory(found.tables.config))
         rights = hub.cloud.rights
         rights.function = None  # SQS itself hands the hints out
         waiting = hints(hub)

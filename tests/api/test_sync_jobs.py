@@ -2,9 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
 
-import boto3
 import pytest
 
 from hub.core.caller import Tenant
@@ -12,6 +10,7 @@ from hub.core.resources import resources
 from hub.core.tables import key
 from hub.sync.models import LogPage, SyncJob
 from tests.api.conftest import Hub, Reply, StoppedClock, just_before
+from tests.api.queued import hints_in
 from tests.api.sync_work import LEASE_S, Json, Provider, Sync, connector, contacts, counted
 
 PATH = "/api/v1/custom-integrations"
@@ -29,17 +28,6 @@ def start(hub: Hub, integration_id: str, body: Json | None = None) -> Reply:
 
 def pointers(reply: Reply) -> list[str]:
     return [problem["pointer"] for problem in reply.body["error"]["details"]["problems"]]
-
-
-def received(tenant: str) -> Iterator[Json]:
-    """Take every message out of the real queue; yield the tenant's."""
-    client, queue_url = boto3.client("sqs"), resources().settings.sync_queue_url
-    while messages := client.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            client.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
-            found = json.loads(message["Body"])
-            if found["tenant"] == tenant:
-                yield found
 
 
 # Start
@@ -80,7 +68,7 @@ def test_started_job_is_a_pending_sync_job_of_the_specification(sync: Sync) -> N
 def test_hint_in_the_queue_holds_ids_and_nothing_else(sync: Sync) -> None:
     job_id = sync.start(sync.connect())
 
-    assert [*received(sync.hub.tenant)] == [{"tenant": sync.hub.tenant, "id": job_id}]
+    assert hints_in("sync", sync.hub.tenant) == [{"tenant": sync.hub.tenant, "id": job_id}]
 
 
 def test_endpoint_without_a_document_type_fills_records(sync: Sync) -> None:

@@ -7,14 +7,13 @@ import httpx
 import pytest
 
 from local.stack import TEMPLATE, Stack
-from tests.flows.events import Fan
+from tests.flows.events import EVENTS, WIDTH, Fan
 from tests.flows.hub_client import tick
 from tests.flows.receivers import receiving
 
 pytestmark = pytest.mark.xdist_group("faulty-deliveries")  # one stack for all of them
 
 FAULTS = 0.2
-WIDTH, EVENTS = 10, 50
 ENDS_WITHIN_S = 85
 POLL_S = 0.5
 
@@ -32,10 +31,10 @@ def fan(faulty: Stack, tenant: str) -> Iterator[Fan]:
     headers = {"authorization": f"Bearer {faulty.token(tenant)}"}
     faulty.inject_faults(FAULTS)
     with receiving() as receiver, httpx.Client(base_url=faulty.url, headers=headers, timeout=35) as client:
-        yield Fan(client, receiver, WIDTH)
+        yield Fan(client, receiver)
 
 
-def test_500_deliveries_arrive_and_end_when_the_cloud_fails_every_fifth_call(faulty: Stack, fan: Fan) -> None:
+def test_all_deliveries_arrive_and_end_when_the_cloud_fails_every_fifth_call(faulty: Stack, fan: Fan) -> None:
     # Not so often in a row that the host's circuit opens.
     fan.receiver.answers = lambda path, number: 503 if number == 5 + 4 * int(path[1:]) else 200
     fan.subscribe(timeoutMs=1000, retryIntervals=[1, 1, 1, 1])

@@ -68,6 +68,17 @@ def test_a_body_of_five_mebibytes_is_received_and_a_byte_more_is_not(stack: Stac
     assert len(received(stack, f"{tenant}#inbound#{endpoint['id']}")) == 1
 
 
+def test_where_a_webhook_comes_from_is_not_what_it_says_of_itself(stack: Stack, hub: HubClient, tenant: str) -> None:
+    def statuses(path: str, allowed: str) -> list[int]:
+        body = {"endpointPath": path, "eventTypes": [], "handlerType": "orders", "ipWhitelist": [allowed]}
+        hub.call("POST", "/api/v1/webhooks/endpoints", body, expect=201)
+        url = f"{stack.url}/api/v1/webhooks/receive/{tenant}/{path}?challenge=1"
+        return [httpx.get(url, headers={"x-forwarded-for": said}).status_code for said in ("127.0.0.1", "10.0.0.1")]
+
+    assert statuses("ours", "127.0.0.0/8") == [200, 200]
+    assert statuses("theirs", "10.0.0.0/8") == [401, 401]
+
+
 def test_the_secret_of_a_url_is_in_no_line_of_any_log(stack: Stack, hub: HubClient) -> None:
     definition = {
         "name": "sender",

@@ -204,7 +204,7 @@ class Blind(Router):
 
     def _advance(self, event: Item, change: Item) -> Update:
         advance = super()._advance(event, change)
-        values = {name: value for name, value in advance.values.items() if name in change}
+        values = {name: value for name, value in advance.values.items() if name.startswith("new_")}
         return Update(advance.table, advance.key, advance.change, values)
 
     def _puts(self, made: list[Item]) -> list[Write]:

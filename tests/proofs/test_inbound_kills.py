@@ -15,7 +15,8 @@ from hub.core.tables import partition
 from hub.webhooks.inbound.inbound import LEASE_S, Claim, Ended
 from hub.webhooks.inbound.inbound_work import Worker
 from tests.api.conftest import Cloud, Hub, make_integration
-from tests.api.inbound_work import CREATED, DELETED, UPDATED, Inbound, contact, make_custom
+from tests.api.inbound_work import CREATED, DELETED, UPDATED, Inbound, contact
+from tests.api.receiving import make_custom
 from tests.proofs.conftest import Killed, Killer
 
 GUARD = {"versionPath": "$.data.n"}
@@ -117,6 +118,7 @@ def test_event_has_the_effect_of_once_when_its_worker_dies_at_any_step(
     assert killer.struck == steps
     assert once["counters"] == {"received": 1, "processed": 1}
     assert once["events"] == {
+        ("integration.created", "hub"): 1,  # the one whose sync is started
         ("contact.created", "hub"): 1,
         ("contact.updated", "hub"): 1,
         ("webhook.received", "hub"): 1,

@@ -16,8 +16,9 @@ import orjson
 from hub.core import clock
 from hub.core.attributes import Item, decode_item
 from hub.core.caller import Tenant
+from hub.core.clock import DAY_S
 from hub.core.errors import BadRequest, NotFound
-from hub.core.journal import DAY_S, Change
+from hub.core.journal import Change
 from hub.core.tables import IS_NEW, IS_UNCHANGED, Key, Put, Table, as_it_came, key, partition
 
 Json = dict[str, Any]

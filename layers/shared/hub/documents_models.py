@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from hub.core.models import Page
+
 
 class DocumentEdit(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -23,13 +25,8 @@ class Document(BaseModel):
     updatedAt: str
 
 
-class DocumentPage(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class DocumentPage(Page):
     items: list[Document]
-    limit: int
-    hasMore: bool
-    nextCursor: str | None = None
 
 
 class DocumentChange(BaseModel):

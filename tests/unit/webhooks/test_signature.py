@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from hub.webhooks.signature import hex_signature, key_of, new_secret, standard_signature
+from hub.core.signing_secret import new_secret
+from hub.webhooks.signature import hex_signature, key_of, standard_signature
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 BODY = b'{"event":"CONTACT_CREATED","timestamp":"2025-11-20T10:30:00Z","data":{"contactId":"contact-123"}}'

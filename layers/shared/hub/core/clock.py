@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+DAY_S = 86_400
+
 _source: Callable[[], float] = time.time
 
 
@@ -15,6 +17,10 @@ def use(source: Callable[[], float] | None) -> None:
 
 def epoch_s() -> float:
     return _source()
+
+
+def epoch_ms() -> int:
+    return int(_source() * 1000)
 
 
 def now() -> str:

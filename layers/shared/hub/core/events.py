@@ -5,11 +5,12 @@ without the other. `functions/event_router` then makes its deliveries and puts i
 fast.
 
     id, type, data (JSON text), digest, source ("hub", "api" or the `source` on the bus), createdAt, orderingKey?,
+    userId? (the user it is about: no other user's own webhooks get it),
     state: pending -> routed
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,6 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hub.core import clock, due, jsontext, logs, queues
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.chunks import chunks
+from hub.core.clock import DAY_S
 from hub.core.ids import new_id
 from hub.core.queues import Hint
 from hub.core.resources import Resources
@@ -26,7 +29,6 @@ Json = dict[str, Any]
 
 KIND = "event"
 HUB = "hub"
-DAY_S = 86_400
 # EventBridge takes so many events, and so many bytes, in one call; an entry's names are counted with its detail.
 ENTRIES = 10
 CALL_BYTES = 256 * 1024
@@ -69,7 +71,8 @@ def announce(resources: Resources, events: Sequence[Item]) -> bool:
     `source` is hub, `detail-type` the type, `detail` is `{id, tenantId, timestamp, ...data}`.
     """
     taken = True
-    for entries in _chunks([_entry(resources, event) for event in events]):
+    every: list[Any] = [_entry(resources, event) for event in events]
+    for entries in chunks(every, ENTRIES, CALL_BYTES, _entry_bytes):
         try:
             failed = resources.events.put_events(Entries=entries)["FailedEntryCount"]
         except (ClientError, BotoCoreError) as error:
@@ -82,19 +85,8 @@ def announce(resources: Resources, events: Sequence[Item]) -> bool:
     return taken
 
 
-def _chunks(entries: list[Json]) -> Iterator[Any]:
-    """Part the entries into calls: so many, and so many bytes, as EventBridge takes in one."""
-    chunk: list[Json] = []
-    size_bytes = 0
-    for entry in entries:
-        entry_bytes = len(entry["Detail"].encode()) + ENTRY_BYTES
-        if chunk and (len(chunk) == ENTRIES or size_bytes + entry_bytes > CALL_BYTES):
-            yield chunk
-            chunk, size_bytes = [], 0
-        chunk.append(entry)
-        size_bytes += entry_bytes
-    if chunk:
-        yield chunk
+def _entry_bytes(entry: Json) -> int:
+    return len(entry["Detail"].encode()) + ENTRY_BYTES
 
 
 def _entry(resources: Resources, event: Item) -> Json:

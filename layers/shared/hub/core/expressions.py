@@ -6,7 +6,9 @@ DynamoDB reserves some 570 words (status, name, owner ...); a name behind a plac
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 _WORD = re.compile(r"(?<![:#\w])[A-Za-z_]\w*")
 _KEYWORDS = frozenset(
@@ -27,3 +29,9 @@ def with_placeholders(expression: str) -> tuple[str, dict[str, str]]:
         return f"#{word[0]}"
 
     return _WORD.sub(placeholder, expression), names
+
+
+def setting(changed: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return `SET name = :new_name, ...` and its values; their names keep them apart from those of a condition."""
+    sets = ", ".join(f"{name} = :new_{name}" for name in changed)
+    return f"SET {sets}", {f"new_{name}": value for name, value in changed.items()}

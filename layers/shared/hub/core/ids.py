@@ -19,6 +19,12 @@ def stable_id(prefix: str, epoch_s: float, name: str) -> str:
     return f"{prefix}_{time_part(epoch_s)}{_text(int.from_bytes(digest[:10], 'big'), 80)}"
 
 
+def hashed_id(prefix: str, name: str) -> str:
+    """Return the id that a thing of this name always has; it tells no time."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return f"{prefix}_{_text(int.from_bytes(digest[:17], 'big') >> 6, 130)}"
+
+
 def ulid() -> str:
     return time_part(clock.epoch_s()) + _text(int.from_bytes(os.urandom(10), "big"), 80)
 

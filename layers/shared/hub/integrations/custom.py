@@ -12,8 +12,9 @@ from hub.connector.secrets import WEBHOOK_SECRET
 from hub.core import clock, jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.clock import DAY_S
 from hub.core.errors import BadDefinition, BadRequest, Conflict, IntegrationNotFound, Problem
-from hub.core.journal import DAY_S, Change
+from hub.core.journal import Change
 from hub.core.listing import Listing
 from hub.core.tables import IS_UNCHANGED, ConditionFailed, Delete, Key, Table, Update, key, partition
 

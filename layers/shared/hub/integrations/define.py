@@ -12,6 +12,7 @@ from hub.connector.faults import SET_BY_HUB
 from hub.connector.secrets import WEBHOOK_SECRET, extract_secrets, origins, secret_handles
 from hub.core import clock, jsontext
 from hub.core.errors import BadDefinition, BadHandle, BadRequest, Problem, TargetForbidden, TooLarge
+from hub.core.expressions import setting
 from hub.core.ids import new_id
 from hub.core.journal import Change
 from hub.core.tables import IS_NEW, Delete, Put, Update, key
@@ -203,17 +204,14 @@ def _add_update(change: Change, current: CustomIntegration, changed: CustomInteg
     unchanged, read = is_as_read(current)
     connector = {part: changed.connector[part] for part in ("definition", "version")}
     integration = {part: changed.integration[part] for part in _SET_BY_UPDATE}
+    sets, values = setting(connector)
     change.add(
-        Update(config, key(tenant, "connector", current.id), _set(connector), {**connector, **read}, unchanged),
-        Update(config, key(tenant, "integration", current.id), _set(integration), integration),
+        Update(config, key(tenant, "connector", current.id), sets, {**values, **read}, unchanged),
+        Update(config, key(tenant, "integration", current.id), *setting(integration)),
     )
     if name != current.integration["name"]:
         former = name_place(tenant, current.integration["name"])
         change.add(_name_claim(change, name, current.id), Delete(config, former))
-
-
-def _set(values: Iterable[str]) -> str:
-    return "SET " + ", ".join(f"{name} = :{name}" for name in values)
 
 
 def _changed_words(current: CustomIntegration, changed: CustomIntegration, secrets: Iterable[str]) -> set[str]:

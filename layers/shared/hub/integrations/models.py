@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.connector.definition import ConnectorDefinition
+from hub.core.models import CountedPage, Page
 
 
 class NewCustomIntegration(ConnectorDefinition):
@@ -49,16 +50,8 @@ class CustomIntegration(BaseModel):
     secretsRequired: list[str] | None = None
 
 
-class CustomIntegrationPage(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class CustomIntegrationPage(CountedPage):
     items: list[CustomIntegration]
-    total: int
-    limit: int
-    offset: int
-    hasMore: bool
-    nextOffset: int | None = None
-    nextCursor: str | None = None
 
 
 class PublishRequest(BaseModel):
@@ -98,12 +91,7 @@ class VersionDefinition(Version):
     definition: dict[str, Any]
 
 
-class VersionPage(BaseModel):
+class VersionPage(Page):
     """A history is not counted."""
 
-    model_config = ConfigDict(extra="forbid")
-
     items: list[Version]
-    limit: int
-    hasMore: bool
-    nextCursor: str | None = None

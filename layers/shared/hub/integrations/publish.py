@@ -3,6 +3,7 @@
 from typing import Any
 
 from hub.core import clock
+from hub.core.expressions import setting
 from hub.core.journal import Change
 from hub.core.tables import Update, key
 from hub.integrations import plans, versions
@@ -49,12 +50,12 @@ def _pin(change: Change, current: CustomIntegration, version: int) -> Update:
 def _mark(change: Change, current: CustomIntegration, shown: Json) -> Update:
     facts = {name: value for name, value in shown.items() if name != "version"}
     gone = "expiresEpochS" if "note" in facts else "expiresEpochS, note"
-    assignments = ", ".join(f"{name} = :{name}" for name in facts)
+    change_text, values = setting(facts)
     return Update(
         change.tables.config,
         versions.place_of(current, shown["version"]),
-        f"SET {assignments} REMOVE {gone}",
-        facts,
+        f"{change_text} REMOVE {gone}",
+        values,
         _IS_THERE,
     )
 

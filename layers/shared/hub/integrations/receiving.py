@@ -1,19 +1,13 @@
 """What a custom integration receives: the webhook secret that the hub makes, and what of its configuration is kept."""
 
-import base64
-import os
 from typing import Any
+
+from hub.core.signing_secret import new_secret
 
 Json = dict[str, Any]
 
-SECRET_BYTES = 32
 # The hub shows these beside what the tenant wrote; the URL holds a secret, which is not part of a definition.
 _ONLY_SHOWN = ("webhookUrl", "insecure")
-
-
-def new_secret() -> str:
-    """Return a new signing secret in the form of Standard Webhooks: `whsec_` and base64 of 32 bytes."""
-    return "whsec_" + base64.b64encode(os.urandom(SECRET_BYTES)).decode()
 
 
 def config_of(definition: Json) -> Json | None:

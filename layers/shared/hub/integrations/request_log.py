@@ -4,7 +4,7 @@ from typing import Any
 
 from hub.core import clock, jsontext
 from hub.core.caller import Tenant
-from hub.core.journal import DAY_S
+from hub.core.clock import DAY_S
 from hub.core.tables import IS_NEW, Put, Table, key, partition
 
 Json = dict[str, Any]

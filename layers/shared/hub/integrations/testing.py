@@ -246,7 +246,9 @@ def _tell(change: Change, integration_id: str, result: Json) -> None:
     if result["success"]:
         change.tell("integration.connected", {"integrationId": integration_id})
     else:
-        change.tell("integration.error", {"integrationId": integration_id, "error": result.get("error", "The test failed.")})
+        change.tell(
+            "integration.error", {"integrationId": integration_id, "error": result.get("error", "The test failed.")}
+        )
 
 
 def _facts(endpoint_id: str | None, result: Json) -> Json:

@@ -20,6 +20,7 @@ from hub.connector.urls import origin
 from hub.core import clock, logs
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.expressions import setting
 from hub.core.tables import CALL_FAILED, ConditionFailed, Contended, Key
 from hub.core.vault import Secrets, SecretUnreadable, Vault
 
@@ -121,12 +122,12 @@ class TokenRecord:
         A refresh token that was used and whose successor is not written is a lost grant: this does not give up easily.
         """
         values = {**self._facts(granted), **seal(_clear(granted)), "storedBy": owner}
-        assignments = ", ".join(f"{name} = :{name}" for name in values)
-        change = f"SET {assignments} REMOVE leaseOwner, leaseUntilS, failure"
+        sets, new = setting(values)
+        change = f"{sets} REMOVE leaseOwner, leaseUntilS, failure"
         held = {"me": owner, "version_read": former.version}
         for delay_s in (*KEEP_AGAIN_S, None):
             try:
-                self._table.update(self._place, change, values | held, "leaseOwner = :me AND version = :version_read")
+                self._table.update(self._place, change, new | held, "leaseOwner = :me AND version = :version_read")
                 return
             except ConditionFailed as refused:
                 if (refused.found or {}).get("storedBy") != owner:  # else only the answer to our own write was lost

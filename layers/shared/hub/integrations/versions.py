@@ -11,9 +11,9 @@ from hub.connector.secrets import origins, secret_handles
 from hub.core import clock, jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.clock import DAY_S
 from hub.core.errors import BadDefinition, NotFound, Problem, Unavailable
 from hub.core.ids import new_id
-from hub.core.journal import DAY_S
 from hub.core.tables import IS_NEW, Key, Put, Table, Update, Write, key
 from hub.integrations import custom
 from hub.integrations.custom import CustomIntegration, version_place

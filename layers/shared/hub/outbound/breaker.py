@@ -126,7 +126,7 @@ def _failed(try_: Try, now_us: int) -> Change:
     return Change(
         {"failedAt": now_us, "generation": try_.generation},
         "ADD failures :tries",
-        f"(attribute_not_exists(generation) OR generation = :set_generation) AND {_NOT_TRIPPED}",
+        f"(attribute_not_exists(generation) OR generation = :new_generation) AND {_NOT_TRIPPED}",
         {"tries": {try_.id}, "most": FAILURES_TO_OPEN},
     )
 

@@ -93,7 +93,7 @@ def next_turn(limits: Sequence[Limit], item: Item, try_id: str, now_us: int) -> 
             # A place may be days away; until then it must be known that it is taken.
             {"takenBy": try_id, **taken, "expiresEpochS": max(taken.values()) // SECOND_US + KEPT_S},
             "",
-            f"({' AND '.join([*conditions, _at_most('blockedUntil', 'at')])}) OR takenBy = :set_takenBy",
+            f"({' AND '.join([*conditions, _at_most('blockedUntil', 'at')])}) OR takenBy = :new_takenBy",
             {"at": at_us, **{name: reached[limit] for name, limit in names.items()}},
         ),
     )
@@ -105,7 +105,7 @@ def _at_most(attribute: str, value: str) -> str:
 
 def blocked(until_us: int) -> Change:
     """Return the write that keeps every worker from calling before that time."""
-    later = "attribute_not_exists(blockedUntil) OR blockedUntil < :set_blockedUntil"
+    later = "attribute_not_exists(blockedUntil) OR blockedUntil < :new_blockedUntil"
     return Change({"blockedUntil": until_us}, "", later, {})
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from hub.core import logs
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.expressions import setting
 from hub.core.tables import CALL_FAILED, ConditionFailed, Table, key
 
 # Shorter than the time a circuit stays open: what a call knows at its start is at most one state old.
@@ -65,8 +66,8 @@ class Ledger:
 
     def write(self, change: Change) -> Written:
         sets = {"expiresEpochS": int(self._now()) + KEPT_S, **change.sets}
-        expression = "SET " + ", ".join(f"{name} = :set_{name}" for name in sets)
-        values = {**change.values, **{f"set_{name}": value for name, value in sets.items()}}
+        expression, new = setting(sets)
+        values = {**change.values, **new}
         try:
             changed = self._table.update(self._place, f"{expression} {change.also}", values, change.only_if)
         except ConditionFailed as refusal:

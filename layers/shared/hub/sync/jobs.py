@@ -11,9 +11,11 @@ from typing import Any
 from hub.core import clock, due, events, jsontext, queues
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.clock import DAY_S
 from hub.core.errors import Conflict, NotFound
+from hub.core.expressions import setting
 from hub.core.ids import new_id
-from hub.core.journal import DAY_S, Change
+from hub.core.journal import Change
 from hub.core.tables import IS_NEW, ConditionFailed, Delete, Key, Put, Tables, Update, Write, key, partition
 from hub.integrations import request_log
 from hub.sync import job_events
@@ -143,7 +145,7 @@ def holder_of_lock(tables: Tables, job: Item) -> Item | None:
     """Return the unfinished job that keeps `job` from starting; a lock that a dead worker left behind is removed."""
     lock = tables.coordination.get(_lock_place(job))
     holder = tables.activity.get({"pk": job["pk"], "sk": lock["jobId"]}) if lock else None
-    if lock and (holder is None or (holder["status"] not in OPEN and holder["leaseUntil"] < _now_ms())):
+    if lock and (holder is None or (holder["status"] not in OPEN and holder["leaseUntil"] < clock.epoch_ms())):
         tables.write(Delete(tables.coordination, _lock_place(job), "jobId = :id", {"id": lock["jobId"]}))
         return None
     return holder
@@ -165,7 +167,7 @@ def claim(tables: Tables, tenant: Tenant, job_id: str, me: str, lease_s: int) ->
     read = tables.activity.get(key(tenant, "job", job_id))
     if read is None or read["status"] not in OPEN:
         return None
-    now = _now_ms()
+    now = clock.epoch_ms()
     try:
         job = tables.activity.update(
             {"pk": read["pk"], "sk": read["sk"]},
@@ -295,9 +297,8 @@ def _why(tables: Tables, held: Claim, failure: ConditionFailed) -> Exception:
 
 
 def _set(tables: Tables, held: Claim, changed: Json, only_if: str, remove: str = "", **values: Any) -> Update:
-    assignments = ", ".join(f"{name} = :new_{name}" for name in changed)
-    expression = f"SET {assignments}" + (f" REMOVE {remove}" if remove else "")
-    new = {f"new_{name}": value for name, value in changed.items()}
+    sets, new = setting(changed)
+    expression = sets + (f" REMOVE {remove}" if remove else "")
     mine = {"fence": held.job["fence"], "me": held.me}
     return Update(tables.activity, held.place, expression, {**new, **mine, **values}, only_if)
 
@@ -313,7 +314,3 @@ def _lock(tables: Tables, job: Item) -> Put:
 
 def _expiry(keep_days: int) -> int:
     return int(clock.epoch_s()) + keep_days * DAY_S
-
-
-def _now_ms() -> int:
-    return int(clock.epoch_s() * 1000)

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hub.core.models import Page
+
 
 class SyncRequest(BaseModel):
     """What `POST /api/v1/custom-integrations/{id}/sync` takes; both maps fill the endpoint's variables.
@@ -73,10 +75,7 @@ class LogLine(BaseModel):
     message: str
 
 
-class LogPage(BaseModel):
+class LogPage(Page):
     """S004 lists: `{data, limit, hasMore, nextCursor?}`; a log is not counted."""
 
     data: list[LogLine]
-    limit: int
-    hasMore: bool
-    nextCursor: str | None = None

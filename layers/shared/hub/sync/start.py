@@ -73,13 +73,13 @@ def refusal(failure: ConditionFailed) -> HubError:
     found = failure.found or {}
     if "nextStartMs" not in found:
         return Conflict("Another sync of this entity starts at this moment.")
-    wait_s = max(1, -(-(found["nextStartMs"] - _now_ms()) // 1000))
+    wait_s = max(1, -(-(found["nextStartMs"] - clock.epoch_ms()) // 1000))
     return RateLimited("This endpoint was synced a moment ago; wait before the next start.", wait_s)
 
 
 def _pace(change: Change, job: Item, interval_s: int) -> Put:
     """Return the write that keeps an endpoint from being started again too soon (S000, "Limit ... sync frequency")."""
-    now = _now_ms()
+    now = clock.epoch_ms()
     name = f"{job['integrationId']}#{job['endpointId']}"
     next_ms = now + interval_s * 1000
     item = {
@@ -89,7 +89,3 @@ def _pace(change: Change, job: Item, interval_s: int) -> Put:
         "expiresEpochS": next_ms // 1000 + 1,
     }
     return Put(change.tables.coordination, item, _MAY_START, {"now": now})
-
-
-def _now_ms() -> int:
-    return int(clock.epoch_s() * 1000)

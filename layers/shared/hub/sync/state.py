@@ -18,7 +18,7 @@ from hub.connector.position import digest
 from hub.core import clock, jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
-from hub.core.journal import DAY_S
+from hub.core.clock import DAY_S
 from hub.core.tables import Put, Table, key
 
 Json = dict[str, Any]

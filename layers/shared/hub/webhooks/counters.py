@@ -13,10 +13,10 @@ from typing import Any
 from hub.core import clock
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.clock import DAY_S
 from hub.core.tables import Contended, Key, Table, Tables, Update, Write, key, partition
 
 SHARDS = 8
-DAY_S = 86_400
 # Totals are wanted long after the single things have gone: they go a year after the last of them.
 KEPT_LONGER_DAYS = 365
 TRIES = 6

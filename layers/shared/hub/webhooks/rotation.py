@@ -73,7 +73,9 @@ class Rotation:
 
 
 def grace_in(body: Json) -> int:
-    """Return `gracePeriodSeconds` of a rotation request; raises BadRequest."""
+    """Return `gracePeriodSeconds` of a rotation request; raises BadRequest, also where another word stands for it."""
+    if unknown := sorted(body.keys() - {"gracePeriodSeconds"}):
+        raise BadRequest(f"Expected `gracePeriodSeconds` or nothing, found {unknown[0][:40]!r}.")
     found = body.get("gracePeriodSeconds", DEFAULT_GRACE_S)
     if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found <= LONGEST_GRACE_S:
         raise BadRequest(f"`gracePeriodSeconds` must be a whole number from 0 to {LONGEST_GRACE_S}, found {found!r}.")

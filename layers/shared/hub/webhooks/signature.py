@@ -8,17 +8,11 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 
-PREFIX = "whsec_"
+from hub.core.signing_secret import PREFIX
+
 # Standard Webhooks: a key has 24 to 64 bytes.
 FEWEST_KEY_BYTES, MOST_KEY_BYTES = 24, 64
-NEW_KEY_BYTES = 32
-
-
-def new_secret() -> str:
-    """Return a secret of 256 bits that both header sets can use."""
-    return PREFIX + base64.b64encode(os.urandom(NEW_KEY_BYTES)).decode()
 
 
 def key_of(secret: str) -> bytes | None:

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from hub.core.models import Page
+
 
 class DeliveryAttempt(BaseModel):
     """One HTTP call; secrets in it are hidden, long bodies cut. `why` says what followed."""
@@ -59,12 +61,7 @@ class Delivery(BaseModel):
     attempts: list[DeliveryAttempt] | None = None
 
 
-class DeliveryPage(BaseModel):
+class DeliveryPage(Page):
     """`{data, limit, hasMore, nextCursor?}`; a page may be short, or even empty, and yet go on."""
 
-    model_config = ConfigDict(extra="forbid")
-
     data: list[Delivery]
-    limit: int
-    hasMore: bool
-    nextCursor: str | None = None

@@ -77,7 +77,7 @@ def disable(tables: Tables, subscription: Subscription, reason: str, keep_days: 
     change = Update(
         tables.config,
         {"pk": subscription.item["pk"], "sk": subscription.item["sk"]},
-        "SET status = :disabled, disabledAt = :now, disabledReason = :reason, version = :next",
+        "SET status = :disabled, disabledAt = :now, updatedAt = :now, disabledReason = :reason, version = :next",
         {
             "disabled": "disabled",
             "now": clock.now(),

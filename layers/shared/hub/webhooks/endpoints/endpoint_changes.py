@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from hub.core import clock, jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.clock import DAY_S
 from hub.core.errors import Conflict
-from hub.core.journal import DAY_S, Change
+from hub.core.journal import Change
 from hub.core.tables import IS_NEW, IS_UNCHANGED, ConditionFailed, Delete, Key, Put, Update, key
 from hub.webhooks.endpoints.endpoints import SECRETS_KIND, Endpoint, url_secret_hash
 from hub.webhooks.rotation import MOST_PREVIOUS, Rotation

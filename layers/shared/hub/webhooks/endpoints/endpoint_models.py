@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from hub.connector.response_config import LONGEST_PATH
 from hub.connector.webhook_config import EventRouting
+from hub.core.models import CountedPage, Page
 from hub.webhooks.subscriptions.subscription_models import Written
 
 EventName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -113,16 +114,8 @@ class CreatedWebhookEndpoint(WebhookEndpoint):
     secretKey: str | None = None
 
 
-class WebhookEndpointPage(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class WebhookEndpointPage(CountedPage):
     data: list[WebhookEndpoint]
-    total: int
-    limit: int
-    offset: int
-    hasMore: bool
-    nextOffset: int | None = None
-    nextCursor: str | None = None
 
 
 class RegeneratedSecret(BaseModel):
@@ -169,12 +162,7 @@ class ReceivedEvent(ReceivedSummary):
     nextAttemptAt: str | None
 
 
-class ReceivedPage(BaseModel):
+class ReceivedPage(Page):
     """What was received is not counted."""
 
-    model_config = ConfigDict(extra="forbid")
-
     data: list[ReceivedSummary]
-    limit: int
-    hasMore: bool
-    nextCursor: str | None = None

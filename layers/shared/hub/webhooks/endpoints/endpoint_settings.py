@@ -72,11 +72,9 @@ def verification_of(wanted: NewWebhookEndpoint) -> Verification:
     """Return how requests are signed; raises BadDefinition."""
     by_name = wanted.signatureHeader is not None or wanted.signatureAlgorithm is not None
     if wanted.signature is None:
-        return (
-            verification_of_v1(wanted.signatureHeader, wanted.signatureAlgorithm) if by_name else Verification(STANDARD)
-        )
+        return _by_name(wanted) if by_name else Verification(STANDARD)
     found = _described(wanted)
-    if by_name and _differs(verification_of_v1(wanted.signatureHeader, wanted.signatureAlgorithm), found):
+    if by_name and _differs(_by_name(wanted), found):
         raise BadDefinition(
             "The signature is described twice.",
             [Problem("/signatureHeader", "signature says something else; leave signatureHeader and -Algorithm out")],

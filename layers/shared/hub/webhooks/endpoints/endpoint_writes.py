@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 from hub.core.errors import BadRequest
 from hub.core.ids import new_id
 from hub.core.journal import Change
+from hub.core.signing_secret import new_secret
 from hub.core.tables import Delete
 from hub.webhooks import rotation
 from hub.webhooks.endpoints import endpoint_changes, endpoint_settings, endpoints
 from hub.webhooks.endpoints.endpoint_changes import SECRET, Shown
 from hub.webhooks.endpoints.endpoints import V1, Endpoint
 from hub.webhooks.rotation import Rotation
-from hub.webhooks.signature import new_secret
 
 if TYPE_CHECKING:
     from hub.core.vault import Vault

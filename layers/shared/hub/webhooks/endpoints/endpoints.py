@@ -25,6 +25,7 @@ from hub.core.caller import Tenant
 from hub.core.errors import BadRequest, NotFound
 from hub.core.tables import Key, Table, key, partition
 from hub.webhooks.rotation import Rotation
+from hub.webhooks.stored import Stored
 
 Json = dict[str, Any]
 
@@ -34,28 +35,10 @@ CUSTOM, V1 = "custom", "v1"
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    item: Item
-
-    @property
-    def tenant(self) -> Tenant:
-        return Tenant.of_item(self.item)
-
-    @property
-    def id(self) -> str:
-        return str(self.item["sk"])
-
+class Endpoint(Stored):
     @property
     def is_custom(self) -> bool:
         return bool(self.item["kind"] == CUSTOM)
-
-    @property
-    def is_active(self) -> bool:
-        return bool(self.item["status"] == "active")
-
-    @property
-    def is_deleted(self) -> bool:
-        return bool(self.item["status"] == "deleted")
 
     @property
     def ip_allow_list(self) -> list[str]:
@@ -78,19 +61,10 @@ class Endpoint:
         return dict(jsontext.load(self.item["response"]))
 
     @cached_property
-    def secret_names(self) -> Rotation:
-        return Rotation.of(jsontext.load(self.item["secretNames"]))
-
-    @cached_property
     def url_secret_names(self) -> Rotation | None:
         """Return the names of the secrets in its URLs; None where the URL holds no secret."""
         text = self.item.get("urlSecretNames") or ""
         return Rotation.of(jsontext.load(text)) if text else None
-
-    def json(self, name: str) -> Any:
-        """Return a field that is stored as JSON text; None where it is empty."""
-        text = self.item.get(name) or ""
-        return jsontext.load(text) if text else None
 
     def accepts_url_secret(self, secret: str) -> bool:
         """Say whether a secret in a URL is the present one or a replaced one that still counts."""

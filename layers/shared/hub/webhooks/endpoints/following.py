@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from hub.core import jsontext
 from hub.core.attributes import Item
 from hub.core.journal import Change
+from hub.core.signing_secret import new_secret
 from hub.integrations import receiving, versions
 from hub.integrations.custom import CustomIntegration
 from hub.webhooks.endpoints import endpoint_changes, endpoints
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from hub.core.vault import Vault
 
 Json = dict[str, Any]
-
 
 # What a version of the integration says about its endpoint.
 _OF_VERSION = ("isRouted", "verification", "ipAllowList", "routing", "response", "transformTemplate")
@@ -98,7 +98,7 @@ def _of_version(config: Json | None) -> Item:
 
 
 def _begin(change: Change, vault: "Vault", found: CustomIntegration, before: Endpoint | None, fields: Item) -> Shown:
-    secret, url_secret = found.webhook_secret or receiving.new_secret(), endpoint_changes.new_url_secret()
+    secret, url_secret = found.webhook_secret or new_secret(), endpoint_changes.new_url_secret()
     item = {
         **endpoints.place(change.caller.tenant, found.id),
         "kind": CUSTOM,

@@ -13,7 +13,7 @@ from hub.core.tables import ConditionFailed, Put, Tables, key
 from hub.webhooks.deliveries import lanes
 from hub.webhooks.events import event_types
 from hub.webhooks.events.event_types import Registry
-from hub.webhooks.recovery import redo
+from hub.webhooks.recovery.job_ids import is_job
 
 Json = dict[str, Any]
 
@@ -28,13 +28,14 @@ _OWN_ID = re.compile(r"evt_[0-9A-Z]{26}")
 
 @dataclass(frozen=True)
 class Incoming:
-    """An event as its sender names it; `source` is "api" or the sender's own on the bus."""
+    """An event as its sender names it; `source` is "api" or the sender's own on the bus, `user_id` whom it is about."""
 
     type: str
     data: Any
     id: str | None = None
     ordering_key: str | None = None
     source: str = API
+    user_id: str | None = None
 
 
 def event_of(registry: Registry, tenant: Tenant, incoming: Incoming, keep_days: int) -> Item:
@@ -46,15 +47,15 @@ def event_of(registry: Registry, tenant: Tenant, incoming: Incoming, keep_days: 
     event = events.new(tenant, event_type, incoming.data, keep_days, event_id=incoming.id, source=incoming.source)
     if len(event["data"].encode()) > MAX_DATA_BYTES:
         raise TooLarge(f"The data of an event may have at most {MAX_DATA_BYTES} bytes.")
-    ordered = {"orderingKey": incoming.ordering_key} if incoming.ordering_key else {}
-    return {**event, **ordered, "digest": _digest(event_type, incoming)}
+    named = {"orderingKey": incoming.ordering_key, "userId": incoming.user_id}
+    return {**event, **{name: value for name, value in named.items() if value}, "digest": _digest(event_type, incoming)}
 
 
 def must_be_id(event_id: str) -> None:
     """Raise BadRequest unless this can be an event's id."""
     if not _ID.fullmatch(event_id):
         raise BadRequest("`id` must be 1 to 128 printable ASCII characters without blanks, '#' and '/'.")
-    if redo.is_job(event_id) or _OWN_ID.fullmatch(event_id):
+    if is_job(event_id) or _OWN_ID.fullmatch(event_id):
         raise BadRequest("`id` may not begin with rec_ or rpl_, nor be one that the hub makes: evt_ and a ULID.")
 
 
@@ -89,19 +90,24 @@ def settled(tables: Tables, event: Item, failure: ConditionFailed) -> Item:
         raise failure
     found = failure.found or tables.activity.get(key(Tenant.of_item(event), events.KIND, event["sk"]))
     if found is None or found["digest"] != event["digest"]:
-        raise Conflict("Another event has this id: its type, data or ordering key is not the same.")
+        raise Conflict("Another event has this id: its type, data, ordering key or user is not the same.")
     return found
 
 
 def view(event: Item) -> Json:
     """Return `hub.webhooks.events.event_models:AcceptedEvent`."""
-    ordered = {"orderingKey": event["orderingKey"]} if "orderingKey" in event else {}
-    return {"id": event["sk"], "type": event["type"], "createdAt": event["createdAt"], **ordered}
+    return {"id": event["sk"], "type": event["type"], "createdAt": event["createdAt"], **named_in(event)}
+
+
+def named_in(event: Item) -> Json:
+    """Return `{orderingKey?, userId?}`: what not every event has."""
+    return {name: event[name] for name in ("orderingKey", "userId") if name in event}
 
 
 def _digest(event_type: str, incoming: Incoming) -> str:
     """Return what two events have in common that mean the same, however their JSON was written."""
-    said = jsontext.canonical([event_type, incoming.data, incoming.ordering_key])
+    about = [incoming.user_id] if incoming.user_id else []
+    said = jsontext.canonical([event_type, incoming.data, incoming.ordering_key, *about])
     return hashlib.sha256(said).hexdigest()
 
 

@@ -1,8 +1,8 @@
 """Events that the user's own services put on the bus: an EventBridge message is accepted like a call of the API.
 
     {"source": "myapp", "detail-type": "contact.created", "id": "...", "detail":
-        {"tenantId": "acme", "data": {...}, "id"?: "...", "orderingKey"?: "..."}   or
-        {"tenantId": "acme", ...the data itself}}
+        {"tenantId": "acme", "data": {...}, "id"?: "...", "orderingKey"?: "...", "userId"?: "..."}   or
+        {"tenantId": "acme", "userId"?: "...", ...the data itself}}
 
 What cannot be accepted fails, and ends in the queue's dead letters, where it can be seen and driven again.
 """
@@ -31,13 +31,24 @@ def read(body: str) -> tuple[Tenant, Incoming]:
     if not isinstance(detail, dict) or source == events.HUB:
         raise BadRequest("Expected an event of another source than the hub with an object as its detail.")
     tenant = Tenant(_text(detail, "tenantId"))
+    named = {"type": _text(message, TYPE), "source": _text(message, "source")}
     if "data" not in detail:
         # An id beside the data is the id of what the event is about, and many events are about the same.
         data = {name: value for name, value in detail.items() if name != "tenantId"}
-        return tenant, Incoming(_text(message, TYPE), data, _text(message, "id"), None, _text(message, "source"))
-    event_id = _text(detail if "id" in detail else message, "id")
-    key = _text(detail, "orderingKey") if detail.get("orderingKey") is not None else None
-    return tenant, Incoming(_text(message, TYPE), detail["data"], event_id, key, _text(message, "source"))
+        # A user beside the data is whom it is about; what is no text names none of the hub's users.
+        user_id = _perhaps(detail, "userId") if isinstance(detail.get("userId"), str) else None
+        return tenant, Incoming(**named, data=data, id=_text(message, "id"), user_id=user_id)
+    return tenant, Incoming(
+        **named,
+        data=detail["data"],
+        id=_text(detail if "id" in detail else message, "id"),
+        ordering_key=_perhaps(detail, "orderingKey"),
+        user_id=_perhaps(detail, "userId"),
+    )
+
+
+def _perhaps(found: Json, name: str) -> str | None:
+    return None if found.get(name) is None else _text(found, name)
 
 
 def _text(found: Json, name: str) -> str:

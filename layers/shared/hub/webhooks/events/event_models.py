@@ -6,7 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class NewEvent(BaseModel):
-    """`id` makes the call safe to repeat; events of one `orderingKey` are delivered in the order they were accepted."""
+    """`id` makes the call safe to repeat; events of one `orderingKey` are delivered in the order they were accepted.
+
+    One with a `userId` is about that user: of the users' own webhooks (`/integrations/webhooks`) only theirs get it.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -14,6 +17,7 @@ class NewEvent(BaseModel):
     data: dict[str, Any]
     id: Annotated[str, Field(pattern=r"^[!-~]{1,128}$")] | None = None
     orderingKey: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    userId: Annotated[str, Field(min_length=1, max_length=256)] | None = None
 
 
 class AcceptedEvent(BaseModel):
@@ -23,6 +27,7 @@ class AcceptedEvent(BaseModel):
     type: str
     createdAt: str
     orderingKey: str | None = None
+    userId: str | None = None
 
 
 class EventDelivery(BaseModel):
@@ -45,5 +50,6 @@ class Event(BaseModel):
     createdAt: str
     state: Literal["pending", "routed"]
     orderingKey: str | None = None
+    userId: str | None = None
     matched: int
     deliveries: list[EventDelivery]

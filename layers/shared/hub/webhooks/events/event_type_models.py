@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hub.core.models import CountedPage
+
 Alias = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -35,13 +37,5 @@ class EventType(BaseModel):
     updatedAt: str | None = None
 
 
-class EventTypePage(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class EventTypePage(CountedPage):
     items: list[EventType]
-    total: int
-    limit: int
-    offset: int
-    hasMore: bool
-    nextOffset: int | None = None
-    nextCursor: str | None = None

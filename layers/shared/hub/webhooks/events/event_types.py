@@ -12,11 +12,9 @@ type, which is why no two types of a tenant can share a name. A type that nobody
 
 import hashlib
 import re
-import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from threading import Lock
 from typing import Any
 
 from hub.core import clock, jsontext
@@ -24,14 +22,13 @@ from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.errors import BadRequest, Conflict, NotFound
 from hub.core.journal import Change
+from hub.core.recent import Recent
 from hub.core.tables import IS_NEW, IS_UNCHANGED, Delete, Key, Put, Table, key, partition
 from hub.webhooks.events.built_in_types import BUILT_IN, BY_ALIAS
 
 Json = dict[str, Any]
 
 KIND = "event-type"
-# What a process knows of a tenant's types is at most so old.
-CACHED_S = 10.0
 MOST_CACHED_TENANTS = 500
 MOST_CACHED_SCHEMAS = 200
 MOST_TYPES = 300
@@ -112,25 +109,15 @@ def must_be_open(name: str) -> str:
 
 
 class Registry:
-    """The names of tenants' own types as this process knows them: read at most every `CACHED_S` per tenant."""
+    """The names of tenants' own types as this process knows them: read at most every ten seconds."""
 
     def __init__(self, config: Table) -> None:
         self._config = config
-        self._known: dict[str, tuple[float, Names]] = {}
+        self._recent: Recent[Tenant, Names] = Recent(lambda tenant: read_names(config, tenant), MOST_CACHED_TENANTS)
         self._schemas: dict[str, str] = {}
-        self._lock = Lock()
 
     def of_tenant(self, tenant: Tenant) -> Names:
-        until, names = self._known.get(tenant.id, (0.0, NO_NAMES))
-        if until > time.monotonic():
-            return names
-        read_at = time.monotonic()
-        names = read_names(self._config, tenant)
-        with self._lock:
-            if len(self._known) >= MOST_CACHED_TENANTS:
-                self._known.clear()
-            self._known[tenant.id] = (read_at + CACHED_S, names)
-        return names
+        return self._recent.get(tenant)
 
     def canonical(self, tenant: Tenant, name: str) -> str:
         """Return what a name stands for; one that is not known is looked for in the table. Raises BadRequest."""
@@ -164,8 +151,7 @@ class Registry:
 
     def forget(self, tenant: Tenant) -> None:
         """Read the tenant's names anew at the next question."""
-        with self._lock:
-            self._known.pop(tenant.id, None)
+        self._recent.forget(tenant)
 
 
 def read_names(config: Table, tenant: Tenant) -> Names:

@@ -8,6 +8,7 @@ from hub.core.caller import Tenant
 from hub.core.errors import NotFound
 from hub.core.tables import Table, key
 from hub.webhooks.deliveries import deliveries
+from hub.webhooks.events import accept
 
 Json = dict[str, Any]
 
@@ -23,7 +24,6 @@ def get(activity: Table, tenant: Tenant, event_id: str) -> Item:
 def with_deliveries(activity: Table, event: Item) -> Json:
     """Return `hub.webhooks.events.event_models:Event`."""
     told = _told(event)
-    ordered = {"orderingKey": event["orderingKey"]} if "orderingKey" in event else {}
     return {
         "id": event["sk"],
         "type": event["type"],
@@ -31,7 +31,7 @@ def with_deliveries(activity: Table, event: Item) -> Json:
         "source": event["source"],
         "createdAt": event["createdAt"],
         "state": event["state"],
-        **ordered,
+        **accept.named_in(event),
         "matched": event.get("matched", len(told)),
         "deliveries": _deliveries(activity, event, told),
     }

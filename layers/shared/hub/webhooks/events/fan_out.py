@@ -18,6 +18,7 @@ from hub.core import events, logs, queues
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.errors import Unavailable
+from hub.core.expressions import setting
 from hub.core.queues import Hint, Message
 from hub.core.resources import Resources
 from hub.core.tables import IS_NEW, ConditionFailed, Put, Update, Write, key
@@ -25,6 +26,7 @@ from hub.webhooks.deliveries import deliveries, lanes
 from hub.webhooks.events import accept, bus_events, match
 from hub.webhooks.events.event_types import Registry
 from hub.webhooks.recovery import redo
+from hub.webhooks.recovery.job_ids import is_job
 from hub.webhooks.subscriptions import subscriptions
 from hub.webhooks.subscriptions.subscriptions import Directory, Subscription
 
@@ -67,7 +69,7 @@ class Router:
             self.accept(body)
             return
         hint = Hint.of(body)
-        if redo.is_job(hint.id):
+        if is_job(hint.id):
             redo.work(self._resources, hint)
         else:
             self.route(hint)
@@ -136,15 +138,15 @@ class Router:
         return Chunk(chosen[:most], len(chosen) <= most)
 
     def _advance(self, event: Item, change: Item) -> Update:
-        parts = ", ".join(f"{name} = :{name}" for name in change)
+        sets, new = setting(change)
         ends = " REMOVE dueShard, dueAt" if change["state"] == ROUTED else ""
         read = {"read": event["routedTo"]} if "routedTo" in event else {}
         only_if = "routedTo = :read" if read else "attribute_not_exists(routedTo)"
         return Update(
             self._tables.activity,
             {"pk": event["pk"], "sk": event["sk"]},
-            f"SET {parts}{ends}",
-            {**change, **read, "pending": PENDING},
+            f"{sets}{ends}",
+            {**new, **read, "pending": PENDING},
             f"state = :pending AND {only_if}",
         )
 

@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 
 from hub.core import jsontext
-from hub.core.errors import BadDefinition, Problem
+from hub.core.errors import Problem
 
 Test = Callable[[Any], bool]
 
@@ -42,17 +42,9 @@ def check_filter(raw: Any) -> list[Problem]:
     return found
 
 
-def compile_filter(raw: Any) -> Test:
-    """Return the function that says whether `{"type", "data"}` is meant; raises BadDefinition."""
-    problems = check_filter(raw)
-    if problems:
-        raise BadDefinition("The filter cannot be used; `details.problems` says where.", problems)
-    return _compiled(raw)
-
-
 @lru_cache(maxsize=1000)
 def compiled(text: str) -> Test:
-    """Return the same for a stored filter, made once; an empty text means every event."""
+    """Return what says whether `{"type", "data"}` is meant by a stored filter; an empty text means every event."""
     return _compiled(jsontext.load(text)) if text else lambda _: True
 
 

@@ -16,11 +16,14 @@ def matches(subscription: Subscription, event: Item, aliases: Collection[str] | 
     """Return the name that the subscription knows the event by, or None where the event is not for it.
 
     `aliases` are the other names of the event's type; those of the hub's own types are known here. An event that is
-    addressed to one subscription is for no other, and for that one whatever it has subscribed to.
+    addressed to one subscription is for no other, and for that one whatever it has subscribed to. One about a user is
+    for none of the other users' own webhooks.
     """
     addressed_to = event.get("addressedTo")
     if addressed_to:
         return str(event["type"]) if addressed_to == subscription.id else None
+    if not _may_know(subscription, event):
+        return None
     name = subscribed_name(subscription.event_types, event["type"], aliases)
     return name if name and _is_meant(subscription, event) else None
 
@@ -53,6 +56,11 @@ def pattern_fault(pattern: str) -> str | None:
 
 def _covers(pattern: str, event_type: str) -> bool:
     return pattern == EVERYTHING or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
+
+
+def _may_know(subscription: Subscription, event: Item) -> bool:
+    """Say whether an event about a user is this subscription's business: its owner's, or the tenant's as a whole."""
+    return "userId" not in event or subscription.item.get("owner", "") in ("", event["userId"])
 
 
 def _is_meant(subscription: Subscription, event: Item) -> bool:

@@ -73,7 +73,7 @@ class Actor:
                 done.results.append(self._sync(rule, group[0]))
             elif rule.action == "custom":
                 self._tell(rule, group, done)
-        if self.endpoint.is_custom and decision.matches:
+        if any(match.rule for match in decision.matches):
             self._receive(payload, decision, done)
         return done
 
@@ -127,7 +127,7 @@ class Actor:
             done.results.append(Result(match.event, None, "publish", "published", "event", event["sk"]))
 
     def _receive(self, payload: Any, decision: Decision, done: Done) -> None:
-        """Announce what an integration received, once for all events of a body."""
+        """Announce what an endpoint with rules received, once for all events of a body."""
         try:
             self._received(self._template(payload) if self._template else payload, decision.event_type, done)
         except (Unfit, PathFailed) as cause:

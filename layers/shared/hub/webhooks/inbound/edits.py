@@ -28,6 +28,8 @@ Number = int | float
 DEFAULT_TYPE = "record"
 DOCUMENT_ACTIONS = ("create_shard", "update_shard", "delete_shard")
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
+# DynamoDB stores numbers from 1e-130 to 1e126.
+SMALLEST, LARGEST = 1e-130, 9.9e125
 
 
 @dataclass(frozen=True)
@@ -281,9 +283,9 @@ def _version(raw: Json) -> Callable[[Any, Any], Number | None]:
 
 
 def version_of(value: Any) -> Number | None:
-    """Return a version that can be compared: a number as it is, a time as epoch seconds; None for anything else."""
+    """Return a version that can be compared and stored: a number as it is, a time as epoch seconds; else None."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value
+        return value if value == 0 or SMALLEST <= abs(value) <= LARGEST else None
     if not isinstance(value, str):
         return None
     if _NUMBER.fullmatch(value):

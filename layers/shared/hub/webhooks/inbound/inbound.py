@@ -11,7 +11,6 @@ The item is the truth and a message only a hint. One item of the activity table,
     history (JSON: results of the rounds before), replays, endedAt?, releasedBy?, dueShard?, dueAt?, expiresEpochS
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +18,10 @@ from typing import Any
 from hub.core import clock, due, events, jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.clock import DAY_S
 from hub.core.errors import Conflict
+from hub.core.expressions import setting
+from hub.core.ids import hashed_id
 from hub.core.queues import Hint
 from hub.core.tables import IS_NEW, ConditionFailed, Key, Put, Tables, Update, Write, key, partition
 from hub.webhooks import counters
@@ -28,7 +30,6 @@ Json = dict[str, Any]
 
 OPEN = ("queued", "processing", "retrying")
 ENDED = ("processed", "unmatched", "failed")
-DAY_S = 86_400
 # A body up to here is part of the item; a larger one lies in the bucket.
 MAX_BODY_IN_ITEM = 300 * 1024
 # Longer than the function may live: a worker that still works cannot lose its event.
@@ -38,13 +39,11 @@ REPLAYABLE_DAYS = 7
 _MAY_CLAIM = (
     "(state IN (:queued, :processing, :retrying) AND leaseUntil < :now AND nextAttemptAt <= :now) OR owner = :me"
 )
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def event_id(dedupe_key: str) -> str:
     """Return the id that all copies of one event have: `iev_` and 26 characters of the hash of what identifies it."""
-    value = int.from_bytes(hashlib.sha256(dedupe_key.encode()).digest()[:17], "big") >> 6
-    return "iev_" + "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+    return hashed_id("iev", dedupe_key)
 
 
 def place(tenant: Tenant, endpoint_id: str, event_id: str) -> Key:
@@ -232,9 +231,9 @@ def requeue(tables: Tables, item: Item) -> Update:
         "expiresEpochS": max(item["expiresEpochS"], int(now) + REPLAYABLE_DAYS * DAY_S),
         **marks,
     }
-    expression = "SET " + ", ".join(f"{name} = :new_{name}" for name in changed) + " REMOVE tries, endedAt, releasedBy"
-    values = {f"new_{name}": value for name, value in changed.items()}
-    values |= {"state_read": item["state"], "replays_read": item["replays"]}
+    sets, new = setting(changed)
+    expression = f"{sets} REMOVE tries, endedAt, releasedBy"
+    values = {**new, "state_read": item["state"], "replays_read": item["replays"]}
     where = {"pk": item["pk"], "sk": item["sk"]}
     return Update(tables.activity, where, expression, values, "state = :state_read AND replays = :replays_read")
 
@@ -263,10 +262,8 @@ def _counting(means: Means, held: Claim, state: str, shard: int) -> list[Update]
 
 
 def _set(tables: Tables, held: Claim, changed: Json, remove: str = "") -> Update:
-    expression = (
-        "SET " + ", ".join(f"{name} = :new_{name}" for name in changed) + (f" REMOVE {remove}" if remove else "")
-    )
-    values = {f"new_{name}": value for name, value in changed.items()}
+    sets, values = setting(changed)
+    expression = sets + (f" REMOVE {remove}" if remove else "")
     where = {"pk": held.event["pk"], "sk": held.event["sk"]}
     return Update(tables.activity, where, expression, {**values, "me": held.me}, "owner = :me")
 

@@ -5,13 +5,14 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Lock
 
 from hub.core import events, jsontext, logs, queues
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.chunks import chunks
 from hub.core.errors import BadRequest, HubError
 from hub.core.queues import Hint
+from hub.core.recent import Recent
 from hub.core.resources import Resources
 from hub.core.tables import CALL_FAILED, ConditionFailed, Table
 from hub.mapping.fields import BadRule
@@ -26,8 +27,6 @@ from hub.webhooks.inbound.act import RECEIVED, Actor, Done, shown
 from hub.webhooks.inbound.inbound import Claim, Ended, LeaseLost
 from hub.webhooks.subscriptions.subscriptions import Directory
 
-# What a worker knows of an endpoint is at most so old.
-CACHED_S = 10.0
 MOST_CACHED = 1000
 # An event is tried so often; the waits lie between.
 MAX_TRIES = 5
@@ -43,25 +42,16 @@ MOST_CHARS_TOGETHER = 1_000_000
 
 
 class Known:
-    """The endpoints as this process knows them, each read at most every `CACHED_S`."""
+    """The endpoints as this process knows them, each read at most every ten seconds."""
 
     def __init__(self, config: Table) -> None:
-        self._config = config
-        self._known: dict[tuple[str, str], tuple[float, Endpoint | None]] = {}
-        self._lock = Lock()
+        self._recent: Recent[tuple[Tenant, str], Endpoint | None] = Recent(
+            lambda where: endpoints.find(config, *where), MOST_CACHED
+        )
 
     def find(self, tenant: Tenant, endpoint_id: str) -> Endpoint | None:
         """Return an endpoint, which may be a deleted one."""
-        until, known = self._known.get((tenant.id, endpoint_id), (0.0, None))
-        if until > time.monotonic():
-            return known
-        read_at = time.monotonic()  # before reading: a change that comes meanwhile is not older than this
-        known = endpoints.find(self._config, tenant, endpoint_id)
-        with self._lock:
-            if len(self._known) >= MOST_CACHED:
-                self._known.clear()
-            self._known[tenant.id, endpoint_id] = (read_at + CACHED_S, known)
-        return known
+        return self._recent.get((tenant, endpoint_id))
 
 
 class Unprocessable(Exception):
@@ -213,17 +203,7 @@ class Worker:
 
 def _chunks(told: Sequence[Item]) -> Iterator[list[Item]]:
     """Yield the events in lists that fit into one transaction each."""
-    chunk: list[Item] = []
-    chars = 0
-    for event in told:
-        more = len(event["data"])
-        if chunk and (len(chunk) == MOST_TOLD_TOGETHER or chars + more > MOST_CHARS_TOGETHER):
-            yield chunk
-            chunk, chars = [], 0
-        chunk.append(event)
-        chars += more
-    if chunk:
-        yield chunk
+    return chunks(told, MOST_TOLD_TOGETHER, MOST_CHARS_TOGETHER, lambda event: len(event["data"]))
 
 
 def _ended(decision: route.Decision, done: Done) -> Ended:

@@ -17,6 +17,7 @@ from hub import documents
 from hub.core import clock
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.chunks import chunks
 from hub.core.tables import IS_NEW, ConditionFailed, Contended, Key, Put, Tables, Update, Write
 from hub.documents import Incoming, Step, Unstorable
 from hub.mapping.paths import PathFailed
@@ -222,17 +223,11 @@ def _as_read(stored: Item | None) -> tuple[str, dict[str, object]]:
 
 def _together(writes: Mapping[str, Write]) -> Iterator[list[str]]:
     """Yield the ids of documents that fit into one transaction."""
-    names: list[str] = []
-    size = 0
-    for name, write in writes.items():
-        more = len(write.item.get("content", "")) * 4 if isinstance(write, Put) else 0
-        if names and (len(names) == MOST_TOGETHER or size + more > MAX_BYTES_TOGETHER):
-            yield names
-            names, size = [], 0
-        names.append(name)
-        size += more
-    if names:
-        yield names
+    return chunks(writes, MOST_TOGETHER, MAX_BYTES_TOGETHER, lambda name: _most_bytes(writes[name]))
+
+
+def _most_bytes(write: Write) -> int:
+    return len(write.item.get("content", "")) * 4 if isinstance(write, Put) else 0
 
 
 def _type(edit: Edit) -> str:

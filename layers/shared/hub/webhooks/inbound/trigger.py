@@ -25,6 +25,15 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class _Refusal:
+    """Why no sync was started; with `is_rival` because of another one, `job_id`, "" where it is not known."""
+
+    error: HubError
+    job_id: str
+    is_rival: bool
+
+
+@dataclass(frozen=True)
 class Trigger:
     """Starts syncs in the name of an inbound endpoint."""
 
@@ -33,7 +42,10 @@ class Trigger:
     held: Claim
 
     def start(self, rule: Rule, match: Match, params: Json) -> Result:
-        """Start the rule's sync; one that runs already, or began a moment ago, has read or will read what is told."""
+        """Start the rule's sync, unless one that began after the event was received reads what the event tells.
+
+        Raises the refusal while an earlier one runs or a start would come too soon: then all is to be done again.
+        """
         tables, settings = self.resources.tables, self.resources.settings
         job_id = stable_id("job", clock.epoch_of(self.held.event["receivedAt"]), f"{self._salt}/{rule.index}")
         change = Change(tables, self._caller, self.held.event["sk"], settings.retention_days)
@@ -43,20 +55,28 @@ class Trigger:
             job = start.start(change, found, request, settings.sync_interval_s, job_id)
             change.commit(ok({}))
         except ConditionFailed as failure:
-            return self._refused(rule, match, job_id, start.refusal(failure), is_running=True)
+            rival = (failure.found or {}).get("jobId", "")
+            return self._refused(rule, match, job_id, _Refusal(start.refusal(failure), rival, is_rival=True))
         except (Conflict, BadRequest, NotFound) as error:
-            return self._refused(rule, match, job_id, error, is_running="jobId" in error.details)
+            rival = error.details.get("jobId", "")
+            return self._refused(rule, match, job_id, _Refusal(error, rival, is_rival=bool(rival)))
         start.hint(self.resources, job)
         return _started(rule, match, job)
 
-    def _refused(self, rule: Rule, match: Match, job_id: str, error: HubError, *, is_running: bool) -> Result:
-        job = self.resources.tables.activity.get(key(self.held.tenant, "job", job_id))
+    def _refused(self, rule: Rule, match: Match, job_id: str, refusal: "_Refusal") -> Result:
+        job = self._job(job_id)
         if job is not None:  # started by this very event, before a worker died
             start.hint(self.resources, job)
             return _started(rule, match, job)
-        if is_running:
-            return Result(match.event, rule.index, rule.action, "already_running", reason=error.message)
-        return failed(match, error.message)
+        if not refusal.is_rival:
+            return failed(match, refusal.error.message)
+        rival = self._job(refusal.job_id) if refusal.job_id else None
+        if rival is None or rival["createdAt"] < self.held.event["receivedAt"]:
+            raise refusal.error  # it may have read that record before it changed
+        return Result(match.event, rule.index, rule.action, "already_running", reason=refusal.error.message)
+
+    def _job(self, job_id: str) -> Item | None:
+        return self.resources.tables.activity.get(key(self.held.tenant, "job", job_id))
 
     def _endpoint_of(self, found: CustomIntegration, rule: Rule) -> str:
         """Return which endpoint to sync: the rule's, the one that fills its document type, or the only one there is."""

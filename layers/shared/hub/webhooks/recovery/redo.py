@@ -21,12 +21,15 @@ from typing import Any
 from hub.core import clock, due, logs, queues
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.clock import DAY_S
 from hub.core.errors import BadDefinition, Conflict, NotFound, Problem
+from hub.core.expressions import setting
 from hub.core.ids import new_id
-from hub.core.journal import DAY_S, Change
+from hub.core.journal import Change
 from hub.core.queues import Hint
 from hub.core.resources import Resources
 from hub.core.tables import IS_NEW, ConditionFailed, Key, Put, Tables, Update, key
+from hub.webhooks.recovery.job_ids import PREFIXES
 from hub.webhooks.recovery.redo_pages import KINDS, Page, page_of
 
 Json = dict[str, Any]
@@ -63,7 +66,7 @@ def start(change: Change, kind: str, scope_id: str, wanted: Wanted) -> Item:
     if wanted.since > until:
         fault = f"expected a time before {until}, found {wanted.since}"
         raise BadDefinition("The range is empty.", [Problem("/since", fault)])
-    job_id = new_id(KINDS[kind].prefix)
+    job_id = new_id(PREFIXES[kind])
     job: Item = {
         **key(change.caller.tenant, KIND, job_id),
         "kind": kind,
@@ -141,11 +144,6 @@ def view(item: Item) -> Json:
     }
 
 
-def is_job(hint_id: str) -> bool:
-    """Say whether a hint's id names a redo job."""
-    return hint_id.partition("_")[0] in {kind.prefix for kind in KINDS.values()}
-
-
 def work(resources: Resources, hint: Hint, most_per_page: int = PAGE) -> None:
     """Do the next pages of a job, then hand it on; a hint that is early, late or doubled changes nothing."""
     held = _claim(resources.tables, hint, uuid.uuid4().hex)
@@ -202,7 +200,7 @@ _RELEASED = {"owner": "", "leaseUntil": 0}
 
 def _claim(tables: Tables, hint: Hint, me: str) -> Item | None:
     """Take the job; None when it has ended, is not due, or another worker has it."""
-    values = {**_leased(), "me": me, "now": _now_ms(), "running": "RUNNING"}
+    values = {**_leased(), "me": me, "now": clock.epoch_ms(), "running": "RUNNING"}
     change = "SET owner = :me, leaseUntil = :leaseUntil, dueAt = :dueAt"
     try:
         return tables.activity.update(key(hint.tenant, KIND, hint.id), change, values, _MAY_CLAIM)
@@ -212,12 +210,11 @@ def _claim(tables: Tables, hint: Hint, me: str) -> Item | None:
 
 def _write(tables: Tables, held: Item, changed: Json, remove: str = "") -> bool:
     """Record a page; False when the job was cancelled or another worker has it: what it finds is signed already."""
-    assignments = ", ".join(f"{name} = :new_{name}" for name in changed)
-    values = {**{f"new_{name}": value for name, value in changed.items()}, "me": held["owner"], "running": "RUNNING"}
-    change = f"SET {assignments}, lastOwner = :me{remove}"
+    sets, new = setting({**changed, "lastOwner": held["owner"]})
+    values = {**new, "me": held["owner"], "running": "RUNNING"}
     try:
         tables.write(
-            Update(tables.activity, _place(held), change, values, "owner = :me AND state = :running"),
+            Update(tables.activity, _place(held), sets + remove, values, "owner = :me AND state = :running"),
         )
     except ConditionFailed as failure:
         # The answer of the write that let go of the job was lost, and the SDK sent it again.
@@ -238,7 +235,3 @@ def _leased() -> Json:
 
 def _place(item: Item) -> Key:
     return {"pk": item["pk"], "sk": item["sk"]}
-
-
-def _now_ms() -> int:
-    return int(clock.epoch_s() * 1000)

@@ -1,12 +1,14 @@
 """Bodies and answers of redo jobs, for validation and openapi.json."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from hub.core import clock
 from hub.webhooks.recovery.redo import DEFAULT_RATE, Wanted
+
+LAST_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 Rate = Annotated[int, Field(ge=1, le=100, strict=True)]
 
@@ -64,4 +66,5 @@ class RedoJob(BaseModel):
 
 
 def _iso(at: datetime) -> str:
-    return clock.iso(at.timestamp())
+    """Return a time as the hub writes it; nothing is before the first that an id can hold, or after the last year."""
+    return clock.iso(min(max(at.timestamp(), 0.0), LAST_S))

@@ -30,7 +30,6 @@ _LAST = "~"  # sorts behind every character of an id
 class Kind:
     """Where the items of a kind of job are, and what it takes to have one done again."""
 
-    prefix: str
     scope: str
     default_states: tuple[str, ...]
     read: Callable[[Tables, Item, int], Found]
@@ -124,7 +123,6 @@ def _start(job: Item) -> Json | None:
 
 KINDS = {
     "recover": Kind(
-        prefix="rec",
         scope="subscriptionId",
         default_states=("failed", "skipped"),
         read=_deliveries,
@@ -133,7 +131,6 @@ KINDS = {
         queue_url=lambda settings: settings.delivery_queue_url,
     ),
     "replay": Kind(
-        prefix="rpl",
         scope="endpointId",
         default_states=inbound.ENDED,
         read=_events,

@@ -1,7 +1,5 @@
 """Writes subscriptions: what is checked, what becomes a secret, and which secrets a change must drop."""
 
-import base64
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,10 +8,13 @@ from urllib.parse import urlsplit
 from hub.connector.secrets import misplaced_handles
 from hub.core import clock, jsontext
 from hub.core.attributes import Item
+from hub.core.clock import DAY_S
 from hub.core.errors import BadDefinition, BadHandle, Conflict, Problem
+from hub.core.expressions import setting
 from hub.core.ids import new_id
-from hub.core.journal import DAY_S, Change
+from hub.core.journal import Change
 from hub.core.problems import parse_as
+from hub.core.signing_secret import new_secret
 from hub.core.tables import IS_NEW, Delete, Put, Update, key
 from hub.core.vault import Vault
 from hub.integrations.custom import TOKENS_KIND
@@ -35,7 +36,6 @@ Json = dict[str, Any]
 SECRET = "secret"  # noqa: S105 - the kind of name that signing secrets have in the vault
 RESTORABLE_DAYS = 31
 MOST_OF_TENANT, MOST_OF_USER = 500, 50
-_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Writer:
 
     def create_for_user(self, wanted: "NewCardsWebhook", user: str) -> Made:
         """Add a webhook of a cards user to the change: its name is the host, all else the product's default."""
-        found = [*subscription_checks.event_type_faults(wanted.events, "/events")]
+        found = subscription_checks.cards_event_faults(wanted.events)
         _refuse([*subscription_checks.address_faults(self.guard, wanted.url, NONE), *found])
         whole = NewSubscription(name=host_of(wanted.url), url=wanted.url, eventTypes=wanted.events)
         return self.create(whole, CARDS_SURFACE, user)
@@ -90,7 +90,7 @@ class Writer:
             _refuse(list(subscription_checks.address_faults(self.guard, wanted.url, NONE)))
             fields |= {"url": wanted.url, "name": host_of(wanted.url)}
         if wanted.events is not None:
-            _refuse(list(subscription_checks.event_type_faults(wanted.events, "/events")))
+            _refuse(list(subscription_checks.cards_event_faults(wanted.events)))
             fields["eventTypes"] = list(dict.fromkeys(wanted.events))
         sealed = subscription_secrets.seal(wanted.url or current.item["url"], auth, headers, present(current))
         fields["status"] = _status_wanted(current, None, wanted.isActive)
@@ -175,11 +175,13 @@ class Writer:
         gone = (
             "" if changed.get("status", current.item["status"]) == "disabled" else " REMOVE disabledAt, disabledReason"
         )
-        write = "SET " + ", ".join(f"{name} = :{name}" for name in changed) + gone
+        sets, new = setting(changed)
         read = {"version_read": version, "status_read": current.item["status"]}
         only_if = "version = :version_read AND status = :status_read"
         place = key(tenant, KIND, current.id)
-        self.change.add(Update(self.change.tables.config, place, write, {**changed, **read}, only_if), self._revised())
+        self.change.add(
+            Update(self.change.tables.config, place, sets + gone, {**new, **read}, only_if), self._revised()
+        )
         kept = {name: value for name, value in current.item.items() if not (gone and name.startswith("disabled"))}
         return Subscription({**kept, **changed})
 
@@ -241,11 +243,6 @@ def present(current: Subscription) -> Present:
         frozenset(item["storedSecrets"]),
         frozenset(item["missingSecrets"]),
     )
-
-
-def new_secret() -> str:
-    """Return a signing secret as Standard Webhooks writes them: `whsec_` and 32 random bytes in base64."""
-    return "whsec_" + base64.b64encode(os.urandom(_SECRET_BYTES)).decode()
 
 
 def host_of(url: str) -> str:

@@ -13,9 +13,9 @@ from hub.core.errors import Problem, TargetForbidden
 from hub.core.problems import found_in, pointer
 from hub.outbound.calls import CLIENT_HEADERS, HEADER_NAME, HEADER_VALUE
 from hub.outbound.guard import Guard
-from hub.webhooks.events.event_types import is_alias, is_name
+from hub.webhooks.events.built_in_types import BY_ALIAS
 from hub.webhooks.events.filters import check_filter
-from hub.webhooks.events.match import EVERYTHING
+from hub.webhooks.events.match import pattern_fault
 from hub.webhooks.subscriptions.subscription_models import (
     ApiKeyConfig,
     BasicConfig,
@@ -100,12 +100,18 @@ def header_name_fault(name: str) -> str | None:
     return None
 
 
-def event_type_faults(names: Sequence[str], place: str = "/eventTypes") -> Iterator[Problem]:
+def event_type_faults(names: Sequence[str]) -> Iterator[Problem]:
     """Yield what is no name of an event and no pattern such as `contact.*`; a type need not be described first."""
     for index, name in enumerate(names):
-        word = name.removesuffix(".*")
-        if name != EVERYTHING and not (is_name(word) or is_alias(word)):
-            yield Problem(f"{place}/{index}", "expected a name such as contact.created, a pattern contact.* or *")
+        if fault := pattern_fault(name):
+            yield Problem(f"/eventTypes/{index}", fault)
+
+
+def cards_event_faults(names: Sequence[str]) -> Iterator[Problem]:
+    """Yield what is none of the product's events: its users may not listen to all that happens in their tenant."""
+    for index, name in enumerate(names):
+        if name not in BY_ALIAS and name not in BY_ALIAS.values():
+            yield Problem(f"/events/{index}", f"expected one of {', '.join(BY_ALIAS)}")
 
 
 def template_faults(template: Any) -> list[Problem]:

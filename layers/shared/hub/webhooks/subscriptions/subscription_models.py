@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from hub.core.models import CountedPage
+
 LONGEST_URL = 2048
 MOST_HEADERS = 50
 AuthType = Literal["NONE", "BASIC", "BEARER", "API_KEY", "OAUTH2"]
@@ -162,16 +164,10 @@ class CreatedSubscription(Subscription):
     secretKey: str | None = None
 
 
-class SubscriptionPage(BaseModel):
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+class SubscriptionPage(CountedPage):
+    model_config = ConfigDict(defer_build=True)
 
     data: list[Subscription]
-    total: int
-    limit: int
-    offset: int
-    hasMore: bool
-    nextOffset: int | None = None
-    nextCursor: str | None = None
 
 
 class RotateRequest(BaseModel):

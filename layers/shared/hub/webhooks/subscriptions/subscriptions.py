@@ -16,10 +16,8 @@ Its secrets are one record of the vault, kind SECRETS_KIND: `secret.N` (for sign
 (`/auth/token`, `/auth/password`, `/auth/keyValue`, `/auth/clientSecret`) and of `headers` (`/headers/X-Key`).
 """
 
-import time
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Lock
 from typing import Any, Self
 
 from hub.core import jsontext
@@ -27,8 +25,9 @@ from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.errors import NotFound
 from hub.core.ids import ulid
+from hub.core.recent import Recent
 from hub.core.tables import Key, Table, Update, key, partition
-from hub.webhooks.rotation import Rotation
+from hub.webhooks.stored import Stored
 
 Json = dict[str, Any]
 
@@ -37,8 +36,6 @@ SECRETS_KIND = "subscription"  # in the vault
 NOT_FOUND = "No subscription has this id in your tenant."
 # No subscription has this id; it stands before them all.
 REVISION = "-revision"
-# What workers know of a tenant's subscriptions is at most so old.
-CACHED_S = 10.0
 MOST_CACHED_TENANTS = 500
 
 
@@ -89,25 +86,7 @@ class DisableRule:
 
 
 @dataclass(frozen=True)
-class Subscription:
-    item: Item
-
-    @property
-    def tenant(self) -> Tenant:
-        return Tenant.of_item(self.item)
-
-    @property
-    def id(self) -> str:
-        return str(self.item["sk"])
-
-    @property
-    def is_active(self) -> bool:
-        return bool(self.item["status"] == "active")
-
-    @property
-    def is_deleted(self) -> bool:
-        return bool(self.item["status"] == "deleted")
-
+class Subscription(Stored):
     @property
     def event_types(self) -> list[str]:
         return list(self.item["eventTypes"])
@@ -120,19 +99,10 @@ class Subscription:
     def auto_disable(self) -> DisableRule:
         return DisableRule.of(jsontext.load(self.item["autoDisable"]))
 
-    @cached_property
-    def secret_names(self) -> Rotation:
-        return Rotation.of(jsontext.load(self.item["secretNames"]))
-
-    def json(self, name: str) -> Any:
-        """Return a field that is stored as JSON text; None where it is empty."""
-        text = self.item.get(name) or ""
-        return jsontext.load(text) if text else None
-
 
 def get(config: Table, tenant: Tenant, subscription_id: str) -> Subscription:
     """Return a subscription that is not deleted, as last written; raises NotFound."""
-    found = config.get(key(tenant, KIND, subscription_id))
+    found = config.get(key(tenant, KIND, subscription_id)) if subscription_id != REVISION else None
     if found is None or found["status"] == "deleted":
         raise NotFound(NOT_FOUND)
     return Subscription(found)
@@ -140,14 +110,21 @@ def get(config: Table, tenant: Tenant, subscription_id: str) -> Subscription:
 
 def list_all(config: Table, tenant: Tenant) -> list[Subscription]:
     """Return all subscriptions of the tenant, deleted ones left out."""
-    return list(_read(config, tenant)[0].values())
+    return list(_read(config, tenant).subscriptions.values())
 
 
-def _read(config: Table, tenant: Tenant) -> tuple[dict[str, Subscription], str]:
-    """Return the subscriptions by id, deleted ones left out, and the mark of their last change."""
+@dataclass(frozen=True)
+class _Known:
+    """`subscriptions` by id, deleted ones left out; `mark` is that of their last change."""
+
+    subscriptions: dict[str, Subscription]
+    mark: str
+
+
+def _read(config: Table, tenant: Tenant) -> _Known:
     found = {item["sk"]: item for item in config.query_all("pk = :pk", {"pk": partition(tenant, KIND)})}
     mark = mark_of(found.pop(REVISION, None))
-    return {name: Subscription(item) for name, item in found.items() if item["status"] != "deleted"}, mark
+    return _Known({name: Subscription(item) for name, item in found.items() if item["status"] != "deleted"}, mark)
 
 
 def revision_place(tenant: Tenant) -> Key:
@@ -165,36 +142,19 @@ def mark_of(revision: Item | None) -> str:
     return str(revision["mark"]) if revision else ""
 
 
-@dataclass(frozen=True)
-class _Known:
-    until: float
-    subscriptions: dict[str, Subscription]
-    mark: str
-
-
 class Directory:
-    """The subscriptions of tenants as this process knows them: read at most every `CACHED_S` per tenant."""
+    """The subscriptions of tenants as this process knows them: read at most every ten seconds."""
 
     def __init__(self, config: Table) -> None:
         self._config = config
-        self._known: dict[str, _Known] = {}
-        self._lock = Lock()
+        self._recent: Recent[Tenant, _Known] = Recent(lambda tenant: _read(config, tenant), MOST_CACHED_TENANTS)
 
     def of_tenant(self, tenant: Tenant, mark: str | None = None) -> dict[str, Subscription]:
         """Return `{id: subscription}`, in the order of creation.
 
-        They are at most `CACHED_S` old; with the `mark` that was read just now, they are as they were then.
+        They are at most ten seconds old; with the `mark` that was read just now, they are as they were then.
         """
-        known = self._known.get(tenant.id)
-        if known and known.until > time.monotonic() and mark in (None, known.mark):
-            return known.subscriptions
-        read_at = time.monotonic()  # before reading: a change that comes meanwhile is not older than this
-        known = _Known(read_at + CACHED_S, *_read(self._config, tenant))
-        with self._lock:
-            if len(self._known) >= MOST_CACHED_TENANTS:
-                self._known.clear()
-            self._known[tenant.id] = known
-        return known.subscriptions
+        return self._recent.get(tenant, lambda known: mark in (None, known.mark)).subscriptions
 
     def find(self, tenant: Tenant, subscription_id: str) -> Subscription | None:
         """Return a subscription; one that is not known yet is looked for in the table."""
@@ -206,5 +166,4 @@ class Directory:
 
     def forget(self, tenant: Tenant) -> None:
         """Read the tenant's subscriptions anew at the next question."""
-        with self._lock:
-            self._known.pop(tenant.id, None)
+        self._recent.forget(tenant)
