@@ -35,13 +35,13 @@ def headers_of(
 ) -> Mapping[str, str]:
     """Return the hub's own headers; `secrets` are those that count now, the current one first."""
     message_id = delivery["eventId"]
-    signatures = (standard_signature(secret, message_id, timestamp_s, body) for secret in secrets)
+    signatures = " ".join(filter(None, (standard_signature(each, message_id, timestamp_s, body) for each in secrets)))
     return {
         "content-type": CONTENT_TYPES[subscription.item["contentType"]],
         "user-agent": USER_AGENT,
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp_s),
-        "webhook-signature": " ".join(filter(None, signatures)),
+        **({"webhook-signature": signatures} if signatures else {}),
         "x-webhook-signature": hex_signature(secrets[0], body),
         "x-webhook-id": subscription.id,
         "x-webhook-event": delivery["sentAs"],
