@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hub.core import events, jsontext, logs, rate_limit
+from hub.core import jsontext, logs, rate_limit
 from hub.core.answers import Answer
 from hub.core.attributes import Item
 from hub.core.caller import Access, Caller, Tenant
@@ -287,8 +287,11 @@ def _checked(request: Request) -> Answer:
 
 def _handled(request: Request) -> Answer:
     answer = request.route.handler(request)
-    for event in request.told:
-        events.hint(request.resources, event)
+    if request.told:
+        from hub.core import events  # queues and threads: only for who has told something
+
+        for event in request.told:
+            events.hint(request.resources, event)
     return answer
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hub.core import clock, events, jsontext
+from hub.core import clock, jsontext
 from hub.core.answers import Answer
 from hub.core.attributes import Item
 from hub.core.caller import Caller
@@ -47,6 +47,8 @@ class Change:
 
     def tell(self, event_type: str, data: dict[str, Any]) -> None:
         """Publish an event of the hub about this change; the edge has it routed once the request is answered."""
+        from hub.core import events  # queues and threads: only for who has something to tell
+
         event = events.new(self.caller.tenant, event_type, data, self.keep_days)
         self.told.append(event)
         self.add(events.write(self.tables, event))
