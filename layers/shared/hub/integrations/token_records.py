@@ -2,7 +2,7 @@
 
 One item of the credentials table: `version`; the sealed `fields` accessToken and refreshToken; for what they were
 fetched (`basis`, `chain`, `since`); when to renew; a lease (`leaseOwner`, `leaseUntilS`) and the last `failure`.
-Source of the protocol: spec/reliability.md, OAuth.
+The protocol stands in `tokens`.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Access tokens of OAuth 2.0 connectors: fetched and renewed by one worker at a time, whatever the number of callers.
 
-`spec/reliability.md` (OAuth) is the protocol: a lease in the token record, a re-read with the claim, one write that is
+The protocol: a lease in the token record, a re-read with the claim, one write that is
 conditional on lease and version, the old token as long as it is good, a cool-down after a failure.
 """
 
