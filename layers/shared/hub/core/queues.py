@@ -43,18 +43,9 @@ class Hint:
 
 
 def send(sqs: "SQSClient", queue_url: str, hint: Hint, delay_s: int = 0) -> None:
-    """Send a hint. One that cannot be sent is only late: the sweeper finds the item by its due time.
-
-    The tenant is the message group: SQS hands out the messages of a busy tenant behind those of the others (fair
-    queues of Amazon SQS).
-    """
+    """Send a hint. One that cannot be sent is only late: the sweeper finds the item by its due time."""
     try:
-        sqs.send_message(
-            QueueUrl=queue_url,
-            MessageBody=hint.text(),
-            DelaySeconds=min(delay_s, MAX_DELAY_S),
-            MessageGroupId=hint.tenant.id,
-        )
+        sqs.send_message(QueueUrl=queue_url, **_message(hint, delay_s))
     except (ClientError, BotoCoreError) as error:
         logs.failure("hint.lost", error, tenant=hint.tenant.id)
 
@@ -64,15 +55,7 @@ def send_many(sqs: "SQSClient", queue_url: str, hints: Iterable[Hint], delays_s:
     taken = True
     pairs = zip(hints, delays_s, strict=True) if delays_s is not None else ((hint, 0) for hint in hints)
     while chunk := list(islice(pairs, BATCH)):
-        entries: Any = [
-            {
-                "Id": str(number),
-                "MessageBody": hint.text(),
-                "DelaySeconds": min(delay_s, MAX_DELAY_S),
-                "MessageGroupId": hint.tenant.id,
-            }
-            for number, (hint, delay_s) in enumerate(chunk)
-        ]
+        entries: Any = [{"Id": str(number), **_message(*pair)} for number, pair in enumerate(chunk)]
         try:
             refused = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries).get("Failed", [])
         except (ClientError, BotoCoreError) as error:
@@ -83,6 +66,15 @@ def send_many(sqs: "SQSClient", queue_url: str, hints: Iterable[Hint], delays_s:
             logs.warning("hint.refused", total=len(refused))
             taken = False
     return taken
+
+
+def _message(hint: Hint, delay_s: int) -> dict[str, Any]:
+    """The tenant is the message group: a busy tenant's messages come behind those of the others (SQS fair queues)."""
+    return {
+        "MessageBody": hint.text(),
+        "DelaySeconds": min(delay_s, MAX_DELAY_S),
+        "MessageGroupId": hint.tenant.id,
+    }
 
 
 def handle_batch(event: dict[str, Any], work: Callable[[Hint], None]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What an attempt came to, written in one transaction; then the hints and events that follow from it."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -8,6 +7,7 @@ from threading import Lock
 from hub.core import clock, events, logs, queues
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.ids import hashed_id
 from hub.core.queues import Hint
 from hub.core.resources import Resources
 from hub.core.tables import CALL_FAILED, ConditionFailed, Contended, Write
@@ -267,5 +267,4 @@ def _ids(held: Held) -> Mapping[str, str]:
 
 def _event_id(held: Held) -> str:
     """A delivery ends once in each of its rounds."""
-    text = f"{held.delivery['pk']}\n{held.delivery['sk']}\n{held.number}"
-    return f"evt_{hashlib.sha256(text.encode()).hexdigest()[:26].upper()}"
+    return hashed_id("evt", f"{held.delivery['pk']}\n{held.delivery['sk']}\n{held.number}")
