@@ -15,32 +15,15 @@ from hub.webhooks.inbound.inbound_work import Known, Worker
 from hub.webhooks.subscriptions.subscriptions import Directory
 from tests.api.conftest import Hub
 from tests.api.receiving import Posted
+from tests.spec_examples import WEBHOOK
 
 Json = dict[str, Any]
 PLENTY_MS = 60_000
 
-# S000's own example ("Webhook Example"); the test below compares it with the specification's text.
-CREATED: Json = {
-    "eventTypePath": "$.event_type",
-    "eventTypeValue": "contact.created",
-    "action": "create_shard",
-    "targetShardTypeId": "c_contact",
-    "dataPath": "$.data",
-    "fieldMappings": [
-        {"source": "$.id", "target": "externalId"},
-        {"source": "$.name", "target": "name"},
-        {"source": "$.email", "target": "email"},
-    ],
-}
-UPDATED: Json = {
-    "eventTypePath": "$.event_type",
-    "eventTypeValue": "contact.updated",
-    "action": "update_shard",
-    "targetShardTypeId": "c_contact",
-    "identifierPath": "$.data.id",
-    "dataPath": "$.data",
-    "fieldMappings": [{"source": "$.name", "target": "name"}, {"source": "$.email", "target": "email"}],
-}
+# S000's own example ("Webhook Example").
+CREATED: Json
+UPDATED: Json
+CREATED, UPDATED = WEBHOOK["eventRouting"]
 DELETED: Json = {
     "eventTypePath": "$.event_type",
     "eventTypeValue": "contact.deleted",
