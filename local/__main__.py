@@ -4,7 +4,7 @@ import argparse
 import json
 import signal
 import sys
-import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from local.resources import Clients
 from local.stack import LOOPBACK, TEMPLATE, Running, Stack, StackError, build, running
 
 _CANNOT_START = 2
+LOOK_EVERY_S = 0.5
 # Whoever tries things out does not wait a minute between two syncs.
 # The embedded database walks through the whole table for a range; DynamoDB does not.
 _PARAMETERS = {"SyncIntervalSeconds": "1", "RangeReadsFrom": "0"}
@@ -113,14 +114,15 @@ def _run(arguments: argparse.Namespace) -> int:
         allow_private=allowed,
         parameters=_PARAMETERS,
     )
-    stopping = threading.Event()
+    asked_to_stop: list[int] = []  # no lock: a handler runs between two steps of whoever might hold it
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda asked, _frame: asked_to_stop.append(asked))
     with stack:
         ready = {"ready": True, "url": stack.url, "console": stack.console_url, "sandbox": stack.sandbox_url}
         print(json.dumps(ready), flush=True)
         stack.log.attach(sys.stdout)
-        while not stopping.wait(0.5):
+        while not asked_to_stop:
+            time.sleep(LOOK_EVERY_S)
             if not stack.cloud.is_alive:
                 raise StackError("The embedded AWS has ended; start again, state is kept")
     return 0

@@ -106,8 +106,13 @@ def _http_api(where: Addresses, logical_id: str, _properties: Json) -> Attribute
     return {"Ref": logical_id.lower(), "ApiEndpoint": where.api_url}
 
 
+def _custom_resource(_where: Addresses, logical_id: str, _properties: Json) -> Attributes:
+    return {"Ref": logical_id}
+
+
 _KNOWN_TYPES: dict[str, tuple[tuple[str, ...], Callable[[Addresses, str, Json], Attributes]]] = {
     # type: (properties that decide the name, what !Ref and !GetAtt give)
+    "AWS::CloudFormation::CustomResource": ((), _custom_resource),
     "AWS::DynamoDB::Table": (("TableName",), _table),
     "AWS::Events::EventBus": (("Name",), _bus),
     "AWS::Events::Rule": (("Name",), _rule),

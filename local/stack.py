@@ -6,17 +6,18 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 import uvicorn
 
-from local import cloud, resources, template
+from local import cloud, custom_resources, resources, template
 from local.attributes import Addresses
 from local.authorizer import Gatekeeper
-from local.functions import Pool, environment_of
+from local.custom_resources import Answers
+from local.functions import FunctionFailed, Pool, environment_of
 from local.gateway import Gateway
 from local.identity import AUDIENCE, ISSUER, Identity, KeyServer
 from local.logs import Log
@@ -182,6 +183,7 @@ class Stack:
         api_host = self.url.removeprefix("http://")
         values = {**local_parameters(keys.url, api_host, self.allow_private), **self.parameters}
         self.template = build(self.template_path, values, self.clients, self.url)
+        self._make_custom_resources()
         self._start_queues_and_timers(starting)
         self._serve(starting, listener)
         self._announce(starting, values)
@@ -196,6 +198,23 @@ class Stack:
             return starting.enter_context(cloud.bind(self.port))
         except OSError as error:
             raise StackError(f"Port {self.port} is taken or not allowed: {error.strerror}") from None
+
+    def _make_custom_resources(self) -> None:
+        """Have functions make what the template leaves to them; calls that fail on purpose begin after that."""
+        if not self.template.custom_resources:
+            return
+        self.inject_faults(0.0)
+        by_arn = {function.arn: function for function in self.template.functions.values()}
+        with Answers() as answers:
+            for each in self.template.custom_resources:
+                pool = self._make_pool(_answering(by_arn[each.function_arn], answers))
+                try:
+                    custom_resources.make(each, answers, pool.invoke)
+                except FunctionFailed as failure:
+                    raise StackError(f"{each.logical_id}: {failure}") from None
+                finally:
+                    pool.stop(0.0)
+        self.inject_faults(self.faults)
 
     def _start_queues_and_timers(self, starting: ExitStack) -> None:
         self._pools = self._make_pools()
@@ -258,6 +277,13 @@ class Stack:
         file = self.state_dir / _RUNNING_FILE
         file.write_text(json.dumps(asdict(facts)))
         starting.callback(file.unlink)
+
+
+def _answering(function: Function, answers: Answers) -> Function:
+    """Return the function with leave to call where it answers: an address of this machine."""
+    allowed = [function.environment.get("OUTBOUND_ALLOWED_PRIVATE", ""), f"127.0.0.1/32:{answers.port}"]
+    environment = {**function.environment, "OUTBOUND_ALLOWED_PRIVATE": ",".join(filter(None, allowed))}
+    return replace(function, environment=environment)
 
 
 def _start_sandbox(api_port: int) -> RunningSandbox:

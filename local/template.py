@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from local.attributes import PSEUDO_PARAMETERS, Addresses, attributes_of
+from local.custom_resources import CustomResource
 from local.intrinsics import Json, Scope, TemplateError, as_text, parse_yaml
 
 _T = TypeVar("_T")
@@ -107,6 +108,7 @@ class Template:
     queue_mappings: tuple[QueueMapping, ...]
     schedules: tuple[Schedule, ...]
     resources: tuple[Resource, ...]
+    custom_resources: tuple[CustomResource, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ def read(source: Source, where: Addresses) -> Template:
         + tuple(reader.events("ScheduleV2", reader.schedule)),
         resources=tuple(reader.created())
         + tuple(part for parts in reader.events("EventBridgeRule", reader.hidden_rule) for part in parts),
+        custom_resources=tuple(reader.custom_resources()),
     )
 
 
@@ -298,6 +301,12 @@ class _Reader:
                 attributes = self._scope.attributes[logical_id]
                 properties = self._scope.resolve(resource.get("Properties") or {})
                 yield Resource(logical_id, resource["Type"], attributes, properties)
+
+    def custom_resources(self) -> Iterator[CustomResource]:
+        for logical_id, resource in self._source.resources.items():
+            if resource["Type"] == "AWS::CloudFormation::CustomResource":
+                properties = self._scope.resolve(resource.get("Properties") or {})
+                yield CustomResource(logical_id, properties["ServiceToken"], properties)
 
 
 _EVENT_TYPES = frozenset({"HttpApi", "SQS", "Schedule", "ScheduleV2", "EventBridgeRule"})

@@ -67,5 +67,6 @@ def _queues(request: Request) -> dict[str, Queue]:
         "event": found.event_queue_url,
         "delivery": found.delivery_queue_url,
         "inbound": found.inbound_queue_url,
+        "connection": found.connection_queue_url,
     }
     return {name: Queue(name, urls[name], dead) for name, dead in dead_letter_queues().items()}

@@ -20,6 +20,7 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
         due.EVENTS: settings.event_queue_url,
         due.REDO: settings.event_queue_url,
         due.JOBS: settings.sync_queue_url,
+        due.CONNECTIONS: settings.connection_queue_url,
     }
     hinted = 0
     while left and time.monotonic() < give_up_at:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.sandbox.faults import KINDS, Faults
+from local.sandbox.files import Files
 from local.sandbox.hooks import ALGORITHMS, Hooks, SignedWebhook
 from local.sandbox.journal import Journal
 from local.sandbox.limits import RateLimit
@@ -63,6 +64,7 @@ class Control:
     limit: RateLimit
     oauth: OAuthServer
     hooks: Hooks
+    files: Files
 
     def add_to(self, routes: Routes) -> None:
         routes.add("GET", "/_control/faults", self.list_faults)
@@ -104,8 +106,8 @@ class Control:
         return Response(204)
 
     def reset_everything(self) -> None:
-        """Seed data back; faults, journal, webhooks, tokens and changed settings gone."""
-        for part in (self.world, self.limit, self.oauth, self.hooks):
+        """Seed data back; faults, journal, webhooks, tokens, files and changed settings gone."""
+        for part in (self.world, self.limit, self.oauth, self.hooks, self.files):
             part.reset()
         self.faults.clear()
         self.journal.clear()

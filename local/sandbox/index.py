@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from local.sandbox.access import API_KEY, BASIC_PASSWORD, BASIC_USER, BEARER_TOKEN, CUSTOM_HEADERS
+from local.sandbox.batches import MOST_RECORDS
 from local.sandbox.faults import KINDS
+from local.sandbox.files import MOST_BYTES
 from local.sandbox.listing import DEFAULT_SIZE, LARGEST_SIZE
 from local.sandbox.messages import Json, Request, Response, as_json
 from local.sandbox.oauth import CLIENT_ID, CLIENT_SECRET, SCOPES
@@ -17,14 +19,24 @@ LISTS = {
     "nextlink": "/v1/nextlink/contacts?limit=100 -> {records: [...], totalSize, done, nextRecordsUrl}",
     "everything": "/v1/contacts -> {contacts: [...]}, not paged",
     "nested": "/v1/companies/{id}/contacts -> {contacts: [...]}, not paged",
-    "search": "POST /v1/contacts/search {filter: {status: 'ACTIVE'}, offset: 0, limit: 100} -> {items: [...], total}",
+    "search": "POST /v1/contacts/search {filter: {status: 'ACTIVE'}, query: 'ann', offset: 0, limit: 100} "
+    "-> {items: [...], total}",
 }
 RECORDS = {
     "read": "GET /v1/contacts/{id}, GET /v1/companies/{id}",
     "create": "POST /v1/contacts (JSON or form) -> 201; first_name and last_name are required",
     "change": "PATCH or PUT /v1/contacts/{id} -> 200",
     "delete": "DELETE /v1/contacts/{id} -> 204",
+    "upsert": f"POST /v1/batch/contacts {{contacts: [{{email, first_name, last_name, ...}}]}}, {MOST_RECORDS} at most "
+    "-> {results: [{email, id, outcome: created or updated} or {email, error: {code, message}}]}",
+    "account": "GET /v1/account -> {id, name, plan}",
     "echo": "any method /v1/echo -> what arrived",
+}
+FILES = {
+    "upload": f"POST /v1/files?name=contacts.csv with the file as its body, {MOST_BYTES} bytes at most -> 201 "
+    "{id, name, size, content_type, sha256}",
+    "list": "GET /v1/files -> {files: [...]}",
+    "read": "GET /v1/files/{id} -> the file",
 }
 CONTROL = {
     "faults": "POST /_control/faults {path_prefix, kind, after?, times?, delay_s?, retry_after_s?}; GET; DELETE",
@@ -54,6 +66,7 @@ def description(world: World, url: str) -> Json:
             "?updated_since=2024-06-01T00:00:00Z on every list; ETag on every GET",
         },
         "records": RECORDS,
+        "files": FILES,
         "graphql": 'POST /graphql {"query": "{ contacts(first: 100, after: null) { edges { node { id firstName } } '
         'pageInfo { hasNextPage endCursor } totalCount } }"}',
         "access": _access(),

@@ -50,12 +50,16 @@ class Records:
         return Response(204)
 
     def search_contacts(self, request: Request) -> Response:
-        """`{"items": [...], "total": N}` for a body `{"filter": {"status": "ACTIVE"}, "offset": 0, "limit": 100}`."""
+        """`{"items": [...], "total": N}` for `{"filter": {"status": "ACTIVE"}, "query"?, "offset": 0, "limit": 100}`.
+
+        `query` is a part of a name or an e-mail address.
+        """
         body = request.object()
         wanted, offset, limit = body.get("filter", {}), body.get("offset", 0), body.get("limit", 100)
+        text = str(body.get("query", "")).lower()
         if not isinstance(wanted, dict) or not all(type(each) is int and each >= 0 for each in (offset, limit)):
             raise Refusal(400, "filter must be an object, offset and limit whole numbers")
-        rows = [row for row in self._world.contacts.rows() if wanted.items() <= _plain(row.content).items()]
+        rows = [row for row in self._world.contacts.rows() if _fits(row.content, wanted, text)]
         page = rows[offset : offset + min(limit, 200)]
         return as_json({"items": [row.content for row in page], "total": len(rows)})
 
@@ -102,6 +106,16 @@ def _fields(request: Request) -> Json:
     if fields.get("email") is not None and "@" not in str(fields["email"]):
         raise Refusal(400, f"email must hold an @, found {fields['email']!r}")
     return fields
+
+
+def account(_request: Request) -> Response:
+    """Whose account this is: `{"id", "name", "plan"}`; for whoever wants to know that the credentials are good."""
+    return as_json({"id": "sandbox-account", "name": "Sandbox account", "plan": "free"})
+
+
+def _fits(content: Json, wanted: Json, text: str) -> bool:
+    searched = (str(content.get(name) or "").lower() for name in ("first_name", "last_name", "email"))
+    return wanted.items() <= _plain(content).items() and (not text or any(text in each for each in searched))
 
 
 def _plain(content: Json) -> Json:

@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from local.sandbox.access import Access
+from local.sandbox.batches import Batches
 from local.sandbox.control import Control
 from local.sandbox.faults import Fault, Faults
+from local.sandbox.files import Files
 from local.sandbox.grants import Grants
 from local.sandbox.graphql import GraphQLServer
 from local.sandbox.hooks import Hooks, is_loopback
@@ -25,7 +27,7 @@ from local.sandbox.limits import RateLimit
 from local.sandbox.listing import LISTERS, all_at_once, list_pages, next_link_pages
 from local.sandbox.messages import Json, Refusal, Request, Response, as_json, with_etag
 from local.sandbox.oauth import OAuthServer
-from local.sandbox.records import Records, echo
+from local.sandbox.records import Records, account, echo
 from local.sandbox.routes import Routes
 from local.sandbox.wire import Message, OpenProtocol, Wire
 from local.sandbox.world import World
@@ -39,8 +41,8 @@ class Sandbox:
     def __init__(self, world: World | None = None) -> None:
         self.world = world or World()
         self.faults, self.journal, self.hooks, self.limit = Faults(), Journal(), Hooks(), RateLimit()
-        self.oauth = OAuthServer(Grants())
-        self.control = Control(self.world, self.faults, self.journal, self.limit, self.oauth, self.hooks)
+        self.oauth, self.files = OAuthServer(Grants()), Files()
+        self.control = Control(self.world, self.faults, self.journal, self.limit, self.oauth, self.hooks, self.files)
         self._access = Access(self.oauth.gate, self.limit.enter)
         self._routes = self._route_table()
 
@@ -111,6 +113,11 @@ class Sandbox:
     def _add_data(self, routes: Routes) -> None:
         records = Records(self.world)
         routes.add("GET POST PUT PATCH DELETE", "/v1/echo", echo)
+        routes.add("GET", "/v1/account", account)
+        routes.add("POST", "/v1/batch/contacts", Batches(self.world).upsert_contacts)
+        routes.add("POST", "/v1/files", self.files.upload)
+        routes.add("GET", "/v1/files", self.files.list)
+        routes.add("GET", "/v1/files/{id}", self.files.content)
         routes.add("POST", "/v1/contacts", records.create_contact)
         routes.add("POST", "/v1/contacts/search", records.search_contacts)
         routes.add("PATCH PUT", "/v1/contacts/{id}", records.update_contact)

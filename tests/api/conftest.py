@@ -4,6 +4,7 @@ Requests go through the template's own routes and the very event builder of the 
 result is given by the test.
 """
 
+import base64
 import itertools
 import json
 import os
@@ -37,6 +38,7 @@ from tests.api import small_api
 from tests.rules.rights import Guard
 
 if TYPE_CHECKING:
+    from tests.api.consent import AuthorizationServer
     from tests.api.tested import Provider
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +50,7 @@ PARAMETERS = {
 }
 _COUNTER = itertools.count(1)
 OF_THE_HUB = "_hub#"  # the partitions of no tenant
+CATALOGUE = ("_hub#provider", "_hub#connector")  # of them, what tests make anew
 
 
 class MotoClients(Clients):
@@ -68,11 +71,11 @@ class Cloud:
         return app(self.template.functions[function].code_dir).handler
 
     def forget(self) -> None:
-        """Take out every item of a tenant: moto copies whole tables for each transaction, and keeps the copies."""
+        """Take out tenants' items and the catalogue: moto copies tables for each transaction, and keeps the copies."""
         reset_model_data()
         backends = [backend for regions in dynamodb_backends.values() for backend in regions.values()]
         for table in [table for backend in backends for table in backend.tables.values()]:
-            for pk in [pk for pk in table.items if not str(pk.value).startswith(OF_THE_HUB)]:
+            for pk in [pk for pk in table.items if _is_of_a_test(str(pk.value))]:
                 del table.items[pk]
 
     @contextmanager
@@ -103,7 +106,7 @@ def cloud() -> Iterator[Cloud]:
         keys = ensure_keys(clients, source.key_ids())
         read = template.read(source, Addresses("https://sqs.us-east-1.amazonaws.com", "http://hub.test", keys))
         ensure(clients, read.resources)
-        for function in ("Authorizer", "Operations", "SyncWorker"):
+        for function in ("Authorizer", "Operations", "Oauth", "SyncWorker"):
             os.environ |= read.functions[function].environment
         _forget()
         yield Cloud(read, RouteTable(read.routes), _rights(read))
@@ -124,7 +127,8 @@ def _rights(read: template.Template) -> Guard:
 
 def _forget() -> None:
     """Let the next cloud be seen, by the functions too: they keep what they made for the life of their process."""
-    for cached in (config.settings, config.token_settings, config.dead_letter_queues, resources.resources, app):
+    read = (config.settings, config.token_settings, config.dead_letter_queues, config.dashboard_url)
+    for cached in (*read, resources.resources, app):
         cached.cache_clear()
 
 
@@ -143,6 +147,18 @@ class Reply:
     def code(self) -> str:
         """The error code of a refusal."""
         return str(self.body["error"]["code"])
+
+
+def _is_of_a_test(pk: str) -> bool:
+    return not pk.startswith(OF_THE_HUB) or pk.startswith(CATALOGUE)
+
+
+def _body_of(answer: Mapping[str, Any]) -> Any:
+    """Return JSON as its value, what another system answered as bytes, and None for nothing."""
+    text = answer.get("body")
+    if answer.get("isBase64Encoded"):
+        return base64.b64decode(text or "")
+    return json.loads(text) if text else None
 
 
 @dataclass(frozen=True)
@@ -178,8 +194,7 @@ class Hub:
         """Give a function an event as it is."""
         with self.cloud.running(function):
             answer = self.cloud.handler(function)(event, None)
-        text = answer.get("body")
-        return Reply(answer["statusCode"], answer["headers"], json.loads(text) if text else None)
+        return Reply(answer["statusCode"], answer["headers"], _body_of(answer))
 
     def get(self, path: str, **options: Any) -> Reply:
         return self.call("GET", path, **options)
@@ -305,3 +320,26 @@ def provider(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> "Provider":
     function = app(cloud.template.functions["IntegrationTests"].code_dir)
     monkeypatch.setattr(function, "client", lambda _request: made)
     return made
+
+
+@pytest.fixture
+def upstream(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> "Provider":
+    """The same for what is called on request."""
+    from tests.api.tested import Provider, reply
+
+    made = Provider(lambda _: reply({"ok": True}))
+    function = app(cloud.template.functions["Calls"].code_dir)
+    monkeypatch.setattr(function, "client", lambda _request: made)
+    return made
+
+
+@pytest.fixture
+def oauth(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Iterator["AuthorizationServer"]:
+    """An authorization server that the OAuth function asks in place of any other, and two providers that use it."""
+    from tests.api import consent
+
+    made = consent.AuthorizationServer(more={"instance_url": "https://acme.example.com"})
+    function = app(hub.cloud.template.functions["Oauth"].code_dir)
+    monkeypatch.setattr(function, "client", lambda _request: made)
+    with consent.catalogue():
+        yield made

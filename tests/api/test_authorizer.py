@@ -7,7 +7,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from hub.access import api_keys
+from hub.access import api_keys, callers
 from hub.access.tokens import KeySet
 from hub.core import clock, config, resources
 from hub.core.caller import Tenant
@@ -35,7 +35,7 @@ def authorizer(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The authorizer's module, which gets its keys from a provider in this process."""
     module = app(cloud.template.functions["Authorizer"].code_dir)
     keys = KeySet("https://id.test/keys", cast("Any", IdentityProvider()))
-    monkeypatch.setattr(module, "_key_set", lambda: keys)
+    monkeypatch.setattr(callers, "key_set", lambda: keys)
     return module
 
 

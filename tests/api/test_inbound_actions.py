@@ -13,6 +13,7 @@ from hub.core.resources import resources
 from hub.core.tables import Put, key
 from hub.webhooks.inbound.inbound_work import Worker
 from hub.webhooks.subscriptions.subscriptions import CARDS, DisableRule
+from tests.api import instances
 from tests.api.conftest import Hub, StoppedClock, just_before, lose_connection, make_integration
 from tests.api.inbound_work import CREATED, Inbound, Json, contact, outcomes, results
 from tests.api.receiving import make_custom, make_v1
@@ -369,3 +370,29 @@ def test_forms_are_read_and_typed_by_header(hub: Hub) -> None:
 
     assert (event["state"], event["eventType"]) == ("processed", "push")
     assert data(events.told()[0])["data"] == {"action": "opened", "n": 1}
+
+
+# ---------------------------------------------------------------- what the integration may touch
+
+
+def test_documents_of_types_that_the_integration_may_not_touch_are_refused(hub: Hub) -> None:
+    limited = instances.enabled(hub, allowedShardTypes=["company"])
+    events = Inbound(
+        make_v1(hub, integrationId=limited["id"], routing=[CREATED, {**CREATED, "targetShardTypeId": "company"}])
+    )
+
+    ended = events.process(contact("created", "c1", firstName="Ada"))
+
+    shown = {each["outcome"]: each for each in results(ended)["actions"]}
+    assert shown.keys() == {"failed", "created"}
+    assert "company and nothing else" in shown["failed"]["reason"]
+    assert (len(hub.documents("c_contact")), len(hub.documents("company"))) == (0, 1)
+
+
+def test_integration_without_a_list_may_touch_every_type(hub: Hub) -> None:
+    free = instances.enabled(hub)
+    events = Inbound(make_v1(hub, integrationId=free["id"], routing=[CREATED]))
+
+    events.process(contact("created", "c1", firstName="Ada"))
+
+    assert len(hub.documents("c_contact")) == 1

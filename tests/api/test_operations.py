@@ -1,235 +1,263 @@
-"""The routes for operators: what is stuck, and dead letters that go back to their queue."""
+"""The operations of an integration on request: what they answer, and that nothing is left unsaid of any record."""
 
+import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 
-from hub.core import clock, due, events
-from hub.core.attributes import Item
-from hub.core.caller import Tenant
-from hub.core.config import dead_letter_queues
-from hub.core.queues import Hint
-from hub.core.resources import resources
-from hub.core.tables import Put, key
-from hub.webhooks.deliveries import deliveries, lanes
-from hub.webhooks.inbound import inbound
-from hub.webhooks.recovery.stuck import OVERDUE_S
-from tests.api.conftest import Hub, StoppedClock
-from tests.api.queued import drained
-from tests.api.sync_work import recorded
+from hub.core.errors import Retryable
+from hub.integrations.calls.operation_models import OperationList, OperationResult
+from hub.outbound.calls import Call
+from hub.outbound.calls import Reply as Answered
+from tests.api.calls_work import SECRET, last_line, operate
+from tests.api.conftest import Hub
+from tests.api.tested import Json, Provider, create, endpoint, pages, reply
+
+UPSERT = {
+    "id": "upsert-contacts",
+    "name": "Upsert contacts",
+    "method": "PUT",
+    "path": "/contacts",
+    "operation": "upsert",
+    "entity": "contact",
+    "batch": {
+        "size": 2,
+        "itemsPath": "$.items",
+        "fieldMappings": [{"source": "$.email", "target": "mail"}],
+        "required": ["$.email"],
+        "results": {
+            "match": "position",
+            "path": "$.results",
+            "success": {"path": "$.ok", "value": True},
+            "idPath": "$.id",
+            "messagePath": "$.error",
+        },
+    },
+}
+POST = {"id": "say", "name": "Say", "method": "POST", "path": "/messages", "operation": "post"}
+FILE = {
+    "id": "send-file",
+    "name": "Send a file",
+    "method": "POST",
+    "path": "/files",
+    "operation": "upload",
+    "upload": {"simple": {"kind": "raw", "maxBytes": 1000000}, "idPath": "$.id"},
+}
+
+
+def made(hub: Hub, *endpoints: Json, **changed: Any) -> str:
+    return create(hub, endpoints=[*endpoints], **changed)
+
+
+def result(hub: Hub, integration: str, operation: str, **body: Any) -> Json:
+    """Return the answer, which is one that the model describes."""
+    answered = operate(hub, integration, operation, body)
+    assert answered.status == 200, answered.body
+    OperationResult.model_validate(answered.body)
+    told: Json = answered.body
+    return told
+
+
+def contacts(count: int) -> list[Json]:
+    return [{"email": f"c{number}@example.com"} for number in range(count)]
+
+
+def accepting(call: Call) -> Answered:
+    """Take every record but those whose address has no @."""
+    items = json.loads(call.content or b"{}")["items"]
+    told = [
+        {"ok": True, "id": item["mail"]} if "@" in item["mail"] else {"ok": False, "error": "no address"}
+        for item in items
+    ]
+    return reply({"results": told})
+
+
+def test_operations_are_told_with_what_they_need(hub: Hub) -> None:
+    listed = hub.get(f"/api/v1/integrations/{made(hub, endpoint(), UPSERT, POST)}/operations")
+
+    OperationList.model_validate(listed.body)
+    shown = {each["name"]: (each["kind"], each["isPaged"], each.get("batchSize")) for each in listed.body["data"]}
+    assert shown == {
+        "list": ("list", True, None),
+        "upsert-contacts": ("upsert", False, 2),
+        "say": ("post", False, None),
+    }
 
-STUCK, QUEUES = "/api/v1/deliveries/stuck", "/api/admin/queues"
-ADMIN = "super_admin"
 
+def test_parameters_are_those_of_the_paths_the_query_and_the_body(hub: Hub) -> None:
+    body = {
+        "contentType": "application/json",
+        "bodyType": "template",
+        "template": '{"text": "{{text}}", "to": "{{to.name}}"}',
+    }
+    query = [{"name": "dry", "type": "boolean"}, {"name": "v", "valueSource": "static", "value": "1"}]
 
-def store(item: Item) -> Item:
-    resources().tables.write(Put(resources().tables.activity, item))
-    return item
+    told = hub.get(f"/api/v1/integrations/{made(hub, {**POST, 'body': body, 'queryParams': query})}/operations").body
 
+    assert [(each["name"], each["required"]) for each in told["data"][0]["params"]] == [
+        ("dry", False),
+        ("text", True),
+        ("to", True),
+    ]
 
-def event(tenant: str, **changed: Any) -> Item:
-    return store({**events.new(Tenant(tenant), "contact.created", {"secret": "canary"}, 30), **changed})
 
+def test_list_goes_page_by_page(hub: Hub, upstream: Provider) -> None:
+    upstream.answer = pages(5, 2)
+    integration, found, cursor = made(hub, endpoint()), [], None
 
-def delivery(tenant: str, **changed: Any) -> Item:
-    made = events.new(Tenant(tenant), "contact.created", {}, 30)
-    name = deliveries.delivery_id(made, "sub_1")
-    marks = due.DELIVERIES.marks(name, clock.epoch_s() + due.GRACE_S)
-    facts = {"subscriptionId": "sub_1", "state": "queued", "attempts": 1, "reason": "", "createdAt": made["createdAt"]}
-    return store({**deliveries.place(Tenant(tenant), "sub_1", name), **facts, **marks, **changed})
+    for _ in range(3):
+        page = result(hub, integration, "list", **({"cursor": cursor} if cursor else {}))
+        found += [(record["externalId"], record["content"]["label"]) for record in page["records"]]
+        cursor = page.get("nextCursor")
 
+    assert found == [(f"c{number}", f"Name {number}") for number in range(5)]
+    assert cursor is None
 
-def received(tenant: str) -> Item:
-    return store(inbound.new(Tenant(tenant), "whe_1", "iev_1", headers={}, body=b"canary", keep_days=30))
 
+def test_cursor_of_another_operation_is_refused(hub: Hub, upstream: Provider) -> None:
+    upstream.answer = pages(5, 2)
+    integration = made(hub, endpoint(), endpoint(id="other", name="other"))
 
-def listed(hub: Hub) -> list[dict[str, Any]]:
-    reply = hub.get(STUCK)
-    assert reply.status == 200, reply.body
-    assert reply.body["total"] == len(reply.body["items"])
-    return list(reply.body["items"])
+    cursor = result(hub, integration, "list")["nextCursor"]
 
+    assert operate(hub, integration, "other", {"cursor": cursor}).status == 400
+    assert operate(hub, integration, "list", {"cursor": cursor}).status == 200
 
-# What is stuck
 
+def test_record_that_becomes_no_document_says_why(hub: Hub, upstream: Provider) -> None:
+    upstream.answer = lambda _: reply(
+        {"items": [{"name": "no id"}, {"id": "c1", "name": "Ada", "n": "1"}], "next": None}
+    )
 
-def test_nothing_is_stuck_in_a_hub_that_works(hub: Hub, stopped_clock: StoppedClock) -> None:
-    for made in (event(hub.tenant), delivery(hub.tenant), received(hub.tenant)):
-        assert "dueAt" in made
-    stopped_clock.advance(OVERDUE_S)  # due a minute after they were made
+    one, two = result(hub, made(hub, endpoint()), "list")["records"]
 
-    assert hub.get(STUCK).body == {"items": [], "total": 0}
+    assert "id" in one["rejected"]
+    assert two["content"] == {"label": "Ada", "n": 1}
 
 
-def test_everything_open_that_is_overdue_by_a_quarter_of_an_hour_is_listed(
-    hub: Hub, stopped_clock: StoppedClock
-) -> None:
-    made = {"event": event(hub.tenant), "delivery": delivery(hub.tenant), "received": received(hub.tenant)}
-    since = made["event"]["dueAt"]
-    stopped_clock.advance(due.GRACE_S + OVERDUE_S + 1)
+def test_upsert_says_of_every_record_what_became_of_it(hub: Hub, upstream: Provider) -> None:
+    upstream.answer = accepting
+    records = [*contacts(3), {"email": "nonsense"}, {"name": "nobody"}]
 
-    found = {item["kind"]: item for item in listed(hub)}
+    told = result(hub, made(hub, UPSERT), "upsert-contacts", records=records)
 
-    assert {kind: item["id"] for kind, item in found.items()} == {kind: item["sk"] for kind, item in made.items()}
-    assert {item["overdueSince"] for item in found.values()} == {since}
-    assert found["delivery"]["subscriptionId"] == "sub_1"
-    assert found["received"]["endpointId"] == "whe_1"
-    assert "canary" not in json.dumps(list(found.values()))
+    assert [each["outcome"] for each in told["results"]] == ["written", "written", "written", "rejected", "rejected"]
+    assert told["results"][0]["externalId"] == "c0@example.com"
+    assert told["results"][3]["reason"] == "no address"
+    assert "email" in told["results"][4]["reason"]
+    assert (told["counts"], told["calls"]) == ({"written": 3, "rejected": 2}, 2)
 
 
-def test_what_the_sweeper_hinted_at_in_vain_stays_listed(hub: Hub, stopped_clock: StoppedClock) -> None:
-    event(hub.tenant)
-    between_s = due.AHEAD_S + due.AGAIN_AFTER_S
-    stopped_clock.advance(due.GRACE_S)
-    for _ in range(OVERDUE_S // between_s + 1):
-        with hub.cloud.running("Sweeper"):
-            hub.cloud.handler("Sweeper")({}, None)
-        stopped_clock.advance(between_s)
+def test_upsert_that_breaks_off_tells_what_was_written_and_what_is_unknown(hub: Hub, upstream: Provider) -> None:
+    def third_breaks(call: Call) -> Answered:
+        if len(upstream.calls) > 2:
+            raise Retryable("crm.example.com closed the connection")
+        return accepting(call)
 
-    assert len(listed(hub)) == 1
+    upstream.answer = third_breaks
+    integration = made(hub, UPSERT, retryConfig={"maxRetries": 0})
 
+    told = result(hub, integration, "upsert-contacts", records=contacts(8))
 
-def test_what_is_stuck_is_the_administrators_business(hub: Hub) -> None:
-    """It names the tenant's deliveries, of which a user may see those of their own webhooks alone."""
-    assert [hub.get(STUCK, roles=roles).status for roles in ("user", "tenant_admin")] == [403, 200]
+    assert told["counts"] == {"written": 4, "unknown": 2, "not_sent": 2}
+    assert "closed the connection" in told["incomplete"]
+    assert last_line(hub, integration)["error"] == told["incomplete"]
 
 
-def test_retry_that_waits_for_its_time_is_not_stuck(hub: Hub, stopped_clock: StoppedClock) -> None:
-    marks = due.DELIVERIES.marks("x", stopped_clock.epoch_s + 7200)
-    delivery(hub.tenant, state="retrying", dueAt=marks["dueAt"])
+def test_upsert_with_a_key_is_sent_once(hub: Hub, upstream: Provider) -> None:
+    upstream.answer = accepting
+    integration, key = made(hub, UPSERT), {"Idempotency-Key": "once"}
 
-    stopped_clock.advance(7000)
+    first, second = (
+        operate(hub, integration, "upsert-contacts", {"records": contacts(1)}, headers=key) for _ in range(2)
+    )
 
-    assert listed(hub) == []
+    assert first.body == second.body
+    assert len(upstream.calls) == 1
 
 
-def test_ordered_delivery_is_stuck_only_at_the_head_of_its_lane(hub: Hub, stopped_clock: StoppedClock) -> None:
-    tables, tenant = resources().tables, Tenant(hub.tenant)
-    turns = []
-    for turn in (1, 2):
-        made = delivery(hub.tenant, lane="l", turn=turn)
-        hint = deliveries.hint_of(made).id
-        tables.write(lanes.entry(tables.coordination, tenant, "sub_1", "l", turn, hint, 4_000_000_000))
-        turns.append(made["sk"])
-        stopped_clock.advance(1)
+def test_post_shows_the_answer_without_secrets(hub: Hub, upstream: Provider) -> None:
+    upstream.answer = lambda call: reply({"ts": "1", "echo": call.headers["authorization"]})
 
-    stopped_clock.advance(due.GRACE_S + OVERDUE_S)
+    told = result(hub, made(hub, POST), "say")
 
-    assert [item["id"] for item in listed(hub)] == turns[:1]
+    assert told["body"] == {"ts": "1", "echo": "Bearer ****"}
 
 
-def test_tenant_sees_only_its_own(hub: Hub, other_hub: Hub, stopped_clock: StoppedClock) -> None:
-    event(hub.tenant)
-    event(f"{hub.tenant}-2")  # a tenant whose name begins with this one's
-    stopped_clock.advance(due.GRACE_S + OVERDUE_S + 1)
+@pytest.mark.parametrize(
+    ("file", "sent"),
+    [
+        ({"name": "a.txt", "text": "Grüße"}, "Grüße".encode()),
+        ({"name": "a.bin", "base64": base64.b64encode(b"\x00\xff").decode()}, b"\x00\xff"),
+    ],
+    ids=["text", "base64"],
+)
+def test_file_is_sent_as_it_is(hub: Hub, upstream: Provider, file: Json, sent: bytes) -> None:
+    upstream.answer = lambda _: reply({"id": "f1"})
 
-    assert (len(listed(hub)), listed(other_hub)) == (1, [])
+    told = result(hub, made(hub, FILE), "send-file", file=file)
 
+    assert told["file"] == {"id": "f1", "name": None, "size": len(sent)}
+    assert upstream.calls[0].content == sent
 
-# Dead letters
 
+def test_documents_are_exported_as_csv_that_runs_nothing(hub: Hub, upstream: Provider) -> None:
+    upstream.answer = lambda _: reply({"id": "f1"})
+    for name, content in {"c1": {"name": "=1+1", "phone": "+48 600"}, "c2": {"name": 'Ada "A"', "tags": ["x"]}}.items():
+        hub.call("PUT", f"/api/v1/documents/contact/{name}", {"content": content})
 
-@pytest.fixture
-def letters(hub: Hub) -> Iterator[Any]:
-    """Put messages into the dead letter queue of the events: `letters("text")`, in the group of the tenant."""
-    sqs = boto3.client("sqs")
-    urls = {**dead_letter_queues(), "main": resources().settings.event_queue_url}
+    result(hub, made(hub, FILE), "send-file", file={"name": "contacts.csv", "documents": {"type": "contact"}})
 
-    def put(*bodies: str) -> None:
-        for body in bodies:
-            sqs.send_message(QueueUrl=urls["event"], MessageBody=body, MessageGroupId=hub.tenant)
+    (call,) = upstream.calls
+    assert (call.content or b"").decode("utf-8-sig").splitlines() == [
+        "id,name,phone,tags",
+        "c1,'=1+1,+48 600,",
+        'c2,"Ada ""A""",,"[""x""]"',
+    ]
 
-    yield put
-    for url in urls.values():
-        list(drained(url))
 
+@pytest.mark.parametrize(
+    "file", [{"name": "a"}, {"name": "a", "text": "x", "base64": "eA=="}, {"name": "a", "base64": "?"}]
+)
+def test_file_without_one_content_is_refused(hub: Hub, upstream: Provider, file: Json) -> None:
+    answered = operate(hub, made(hub, FILE), "send-file", {"file": file})
 
-def depths(hub: Hub) -> dict[str, int]:
-    reply = hub.get(QUEUES, roles=ADMIN)
-    assert reply.status == 200, reply.body
-    return {row["name"]: row["deadLetters"] for row in reply.body["queues"]}
+    assert (answered.status, upstream.calls) == (400, [])
 
 
-def redrive(hub: Hub, name: str = "event", **options: Any) -> Any:
-    return hub.post(f"{QUEUES}/{name}/redrive", **{"body": {}, "roles": ADMIN, **options})
+def test_operation_that_is_not_there_is_not_found(hub: Hub) -> None:
+    assert operate(hub, made(hub, POST), "nonsense").status == 404
 
 
-def test_every_queue_is_listed_with_its_dead_letters(hub: Hub, letters: Any) -> None:
-    letters("a", "b")
+def test_foreign_integration_answers_like_a_missing_one(hub: Hub, other_hub: Hub, upstream: Provider) -> None:
+    integration = made(other_hub, POST)
 
-    assert depths(hub) == {"sync": 0, "event": 2, "delivery": 0, "inbound": 0}
+    foreign, missing = operate(hub, integration, "say"), operate(hub, "int_00000000000000000000000000", "say")
 
+    assert (foreign.status, foreign.body["error"]["message"]) == (404, missing.body["error"]["message"])
+    assert upstream.calls == []
+    assert operate(other_hub, integration, "say").status == 200
 
-def test_redrive_sends_dead_letters_as_they_are_and_in_their_group(hub: Hub, letters: Any) -> None:
-    bodies = [Hint(Tenant(hub.tenant), f"evt_{number}").text() for number in range(23)]
-    letters(*bodies)
 
-    with recorded() as asked:
-        reply = redrive(hub)
+def test_operation_leaves_a_line_and_writes_are_audited(hub: Hub, upstream: Provider) -> None:
+    upstream.answer = accepting
+    integration = made(hub, UPSERT)
 
-    sent = [entry for call in asked.of("SendMessageBatch") for entry in call["Entries"]]
-    assert reply.body == {"moved": 23, "left": 0}
-    assert sorted(entry["MessageBody"] for entry in sent) == sorted(bodies)
-    assert {entry["MessageGroupId"] for entry in sent} == {hub.tenant}
-    assert {call["QueueUrl"] for call in asked.of("SendMessageBatch")} == {resources().settings.event_queue_url}
-    assert depths(hub)["event"] == 0
+    operate(hub, integration, "upsert-contacts", {"records": contacts(3)})
 
+    line = last_line(hub, integration)
+    assert (line["kind"], line["operation"], line["calls"], line["status"]) == ("upsert", "upsert-contacts", 2, 200)
+    assert SECRET not in str(line)
+    assert [entry["action"] for entry in hub.audit_entries()].count("integration.called") == 1
 
-def test_redrive_moves_no_more_than_asked_for(hub: Hub, letters: Any) -> None:
-    letters(*"abcdefghijklmno")
 
-    assert redrive(hub, body={"max": 12}).body == {"moved": 12, "left": 3}
+def test_failure_of_the_provider_is_told_and_logged(hub: Hub, upstream: Provider) -> None:
+    upstream.answer = lambda _: reply({"message": "no such field"}, status=400)
+    integration = made(hub, POST)
 
+    answered = operate(hub, integration, "say")
 
-def test_dead_letter_is_deleted_only_after_it_was_sent(hub: Hub, letters: Any) -> None:
-    """Whoever dies in between has sent it twice: a hint may come twice, and never not at all."""
-    letters("a")
-
-    with recorded() as asked:
-        redrive(hub)
-
-    order = [call.operation for call in asked if call.operation in ("SendMessageBatch", "DeleteMessageBatch")]
-    assert order == ["SendMessageBatch", "DeleteMessageBatch"]
-
-
-def test_redrive_is_audited(hub: Hub, letters: Any) -> None:
-    letters("a")
-
-    redrive(hub)
-
-    entry = hub.audit_entries()[-1]
-    assert (entry["action"], entry["target"], json.loads(entry["facts"])) == ("queue.redriven", "event", {"moved": 1})
-
-
-@pytest.mark.parametrize("roles", ["tenant_admin", "user"])
-def test_only_a_super_admin_sees_or_moves_dead_letters(hub: Hub, roles: str) -> None:
-    assert hub.get(QUEUES, roles=roles).status == 403
-    assert redrive(hub, roles=roles).status == 403
-    assert redrive(hub).status == 200
-
-
-@pytest.mark.parametrize("body", [{"max": 0}, {"max": 1001}, {"max": "all"}, {"most": 1}])
-def test_wrong_redrive_request_is_refused_with_its_place(hub: Hub, body: dict[str, Any]) -> None:
-    reply = redrive(hub, body=body)
-
-    assert (reply.status, reply.code) == (400, "VALIDATION_ERROR")
-    assert reply.body["error"]["details"]["problems"][0]["pointer"] == f"/{next(iter(body))}"
-
-
-def test_unknown_queue_is_not_found(hub: Hub) -> None:
-    assert redrive(hub, "attic").status == 404
-
-
-def test_item_without_due_time_in_the_table_is_not_stuck_though_the_index_still_says_so(
-    hub: Hub, stopped_clock: StoppedClock
-) -> None:
-    made = event(hub.tenant)
-    stopped_clock.advance(due.GRACE_S + OVERDUE_S + 1)
-    assert len(listed(hub)) == 1
-
-    resources().tables.activity.update(key(Tenant(hub.tenant), "event", made["sk"]), "REMOVE dueAt, dueShard", {})
-
-    assert listed(hub) == []
+    assert (answered.status, answered.code) == (502, "UPSTREAM_ERROR")
+    assert "answered 400" in answered.body["error"]["message"]
+    assert last_line(hub, integration)["success"] is False

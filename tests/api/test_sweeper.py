@@ -19,6 +19,7 @@ QUEUES = {
     due.INBOUND: "InboundQueue",
     due.JOBS: "SyncQueue",
     due.REDO: "EventQueue",
+    due.CONNECTIONS: "ConnectionQueue",
 }
 # Where the items of each family lie, and the id that a hint names them by.
 KINDS = {
@@ -27,6 +28,7 @@ KINDS = {
     due.INBOUND: ("inbound#whe_1", "whe_1/x"),
     due.JOBS: ("job", "x"),
     due.REDO: ("redo", "x"),
+    due.CONNECTIONS: ("renewal", "x"),
 }
 
 

@@ -10,7 +10,7 @@ from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.resources import resources
 from hub.core.tables import key
-from hub.sync import jobs
+from hub.sync import jobs, last_sync
 from hub.sync.models import SyncJob
 from tests.api.conftest import Hub, StoppedClock, just_before
 from tests.api.sync_work import LEASE_S, Json, Provider, Sync, connector, contacts, counted, recorded, status
@@ -377,3 +377,68 @@ def test_event_and_end_of_a_job_are_written_together_or_not_at_all(sync: Sync) -
 
 def die() -> None:
     raise KeyboardInterrupt
+
+
+# What the integration says of it
+
+
+def integration_of(sync: Sync, job_id: str) -> Item:
+    tenant = Tenant(sync.hub.tenant)
+    item = resources().tables.config.get(key(tenant, "integration", stored_job(sync, job_id)["integrationId"]))
+    assert item is not None
+    return item
+
+
+def test_complete_sync_is_noted_on_the_integration_and_changes_nothing_else(
+    sync: Sync, stopped_clock: StoppedClock
+) -> None:
+    job_id = sync.start(sync.connect())
+    before = integration_of(sync, job_id)
+    stopped_clock.advance(5)
+
+    sync.work(job_id)
+
+    assert integration_of(sync, job_id) == {**before, "lastSyncAt": sync.job(job_id)["completedAt"]}
+    (shown,) = sync.hub.get("/api/tenant/integrations").body["integrations"]
+    assert shown["lastSyncAt"] == clock.now()
+
+
+def test_failed_sync_leaves_its_error_and_the_time_of_the_last_complete_one(
+    sync: Sync, stopped_clock: StoppedClock
+) -> None:
+    integration_id = sync.connect()
+    sync.work(sync.start(integration_id))
+    completed_at = clock.now()
+    stopped_clock.advance(60)
+    job_id = sync.start(integration_id)
+    sync.provider.instead[len(sync.provider.calls) + 1] = status(422)
+
+    sync.work(job_id)
+
+    assert sync.job(job_id)["status"] == "FAILED"
+    found = integration_of(sync, job_id)
+    assert (found["lastSyncAt"], found["lastErrorAt"]) == (completed_at, clock.now())
+    assert "422" in found["lastError"]
+    health = sync.hub.get(f"/api/v1/integrations/{integration_id}/health").body
+    assert (health["lastErrorAt"], health["errorCount"]) == (clock.now(), 1)
+
+
+def test_cancelled_sync_is_not_noted(sync: Sync) -> None:
+    job_id = sync.start(sync.connect())
+    before = integration_of(sync, job_id)
+    sync.provider.instead[1] = lambda: sync.cancel(job_id)
+
+    sync.work(job_id)
+
+    assert sync.job(job_id)["status"] == "CANCELLED"
+    assert integration_of(sync, job_id) == before
+
+
+def test_integration_that_is_gone_is_not_made_by_a_note(sync: Sync) -> None:
+    job_id = sync.start(sync.connect())
+    sync.work(job_id)
+    job = {**stored_job(sync, job_id), "integrationId": "int_gone"}
+
+    last_sync.note(resources().tables.config, job, "last page stored")
+
+    assert resources().tables.config.get(key(Tenant(sync.hub.tenant), "integration", "int_gone")) is None

@@ -9,7 +9,7 @@ from hub.connector.excerpts import MAX_BODY_BYTES
 from hub.core.caller import Tenant
 from hub.core.errors import Retryable
 from hub.core.resources import resources
-from hub.integrations import custom, testing, testing_models
+from hub.integrations import connected, testing, testing_models
 from hub.integrations.testing import LIMIT_S
 from hub.outbound.calls import Call, Reply
 from tests.api.conftest import Hub, StoppedClock, just_before, lose_connection
@@ -100,7 +100,7 @@ def test_no_call_may_outlast_the_test(hub: Hub, provider: Provider) -> None:
 
 def within(hub: Hub, provider: Provider, clock: StoppedClock) -> Json:
     """Return the result of an endpoint's test in which time passes by this clock."""
-    found = custom.get(resources().tables.config, Tenant(hub.tenant), create(hub))
+    found = connected.load(resources().tables.config, Tenant(hub.tenant), create(hub))
     tables = resources().tables
     tester = testing.Tester(vault(), provider, tables, now=lambda: clock.epoch_s)
     return tester.test_endpoint(found, "list", testing_models.EndpointTestConfig())

@@ -39,7 +39,7 @@ def admin(api: Callable[..., httpx.Client], tenant: str) -> httpx.Client:
 
 
 def test_every_queue_of_the_hub_can_be_redriven(stack: Stack) -> None:
-    assert {each.name for each in redrives(stack.template)} == {"sync", "event", "delivery", "inbound"}
+    assert {each.name for each in redrives(stack.template)} == {"sync", "event", "delivery", "inbound", "connection"}
 
 
 def test_dead_hint_does_its_work_after_a_redrive_by_an_operator(

@@ -3,8 +3,11 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from local.functions import environment_of
 from local.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
@@ -33,18 +36,32 @@ def ask_at_once(stack: Stack, wanted: Json) -> list[str]:
     return [line for line in made.stdout.splitlines() if line.startswith(("token ", "error "))]
 
 
-def test_fifty_processes_that_need_a_token_fetch_one(stack: Stack, tenant: str, provider: RunningSandbox) -> None:
+def wanted_of_connector(provider: RunningSandbox) -> Json:
+    """Return what callers of a custom integration know: the refresh token is a secret of its definition."""
+    auth = {**auth_of(provider), "grantType": "refresh_token", "refreshToken": "{{encrypted:****}}"}
+    secrets = {"/auth/clientSecret": CLIENT_SECRET, "/auth/refreshToken": granted(provider)}
+    return {"integrationId": "int_1", "auth": auth, "secrets": secrets}
+
+
+def wanted_of_connection(provider: RunningSandbox) -> Json:
+    """Return what callers of a provider's connection know: the record of its generation begins with the grant."""
+    authorization = {"grantType": "authorization_code", "authorizationUrl": f"{provider.url}/oauth/authorize"}
+    grant = {"accessToken": "over", "refreshToken": granted(provider)}
+    secrets = {"/auth/clientSecret": CLIENT_SECRET}
+    return {"integrationId": "con_1.1", "auth": auth_of(provider) | authorization, "secrets": secrets, "grant": grant}
+
+
+def auth_of(provider: RunningSandbox) -> Json:
+    client = {"clientId": CLIENT_ID, "clientSecret": "{{encrypted:****}}"}
+    return {"type": "oauth2", "tokenUrl": f"{provider.url}/oauth/token", **client}
+
+
+@pytest.mark.parametrize("wanted_of", [wanted_of_connector, wanted_of_connection], ids=["custom", "connection"])
+def test_fifty_processes_that_need_a_token_fetch_one(
+    stack: Stack, tenant: str, provider: RunningSandbox, wanted_of: Callable[[RunningSandbox], Json]
+) -> None:
     """The server ends the grant when a refresh token comes twice: two fetches would leave nobody with a token."""
-    auth = {
-        "type": "oauth2",
-        "grantType": "refresh_token",
-        "tokenUrl": f"{provider.url}/oauth/token",
-        "clientId": CLIENT_ID,
-        "clientSecret": "{{encrypted:****}}",
-        "refreshToken": "{{encrypted:****}}",
-    }
-    entered = {"/auth/clientSecret": CLIENT_SECRET, "/auth/refreshToken": granted(provider)}
-    wanted = {"callers": CALLERS, "tenant": tenant, "integrationId": "int_1", "auth": auth, "secrets": entered}
+    wanted = {"callers": CALLERS, "tenant": tenant, **wanted_of(provider)}
     provider.faults.add("/oauth/token", "slow", delay_s=0.2)
 
     first = ask_at_once(stack, wanted)

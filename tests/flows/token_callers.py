@@ -1,18 +1,24 @@
 """Many processes that want one access token at the same moment, started as `python token_callers.py`.
 
-Reads `{callers, tenant, integrationId, auth, secrets, rejected?}` from stdin; prints one line for each process, the
-token or the error's type, after a word that says which.
+Reads `{callers, tenant, integrationId, auth, secrets, rejected?, grant?}` from stdin; prints one line for each process,
+the token or the error's type, after a word that says which. With `grant`, what a connection was granted, the tokens are
+those of a connection, whose record is written unless it is there.
 """
 
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from hub.connector.auth_config import OAuth2Auth
+from hub.core import clock
 from hub.core.caller import Tenant
 from hub.core.resources import resources
+from hub.core.tables import IS_NEW, ConditionFailed, Key, Put, key
 from hub.core.vault import Secrets, Vault
+from hub.integrations.custom import TOKENS_KIND
+from hub.integrations.token_records import first_record
 from hub.integrations.tokens import Source, TokenStore
 from hub.outbound.client import Client
 from hub.outbound.guard import Guard
@@ -40,7 +46,22 @@ def source_of(wanted: dict[str, Any]) -> Source:
     client = Client(Guard.from_text(found.settings.outbound_allowed_private))
     secrets = Secrets(wanted["secrets"], 1, dict.fromkeys(wanted["secrets"], 1))
     auth = OAuth2Auth.model_validate(wanted["auth"])
-    return TokenStore(vault, client).source(Tenant(wanted["tenant"]), wanted["integrationId"], auth, secrets)
+    tenant, name, store = Tenant(wanted["tenant"]), wanted["integrationId"], TokenStore(vault, client)
+    if "grant" not in wanted:
+        return store.source(tenant, name, auth, secrets)
+    write_record(vault, key(tenant, TOKENS_KIND, name), wanted["grant"])
+    return store.granted(tenant, name, auth, secrets)
+
+
+def write_record(vault: Vault, place: Key, grant: dict[str, str]) -> None:
+    """Write what a connection begins with, in a process of its own: what it connects to is nobody else's."""
+    writer = os.fork()
+    if writer == 0:
+        with suppress(ConditionFailed):
+            record = first_record(place, vault.sealer(place, 1)(grant), clock.epoch_s())
+            resources().tables.write(Put(vault.credentials, record, IS_NEW))
+        os._exit(0)
+    os.waitpid(writer, 0)
 
 
 def call(source: Source, wanted: dict[str, Any], barrier: int, all_begin: int) -> None:

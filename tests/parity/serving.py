@@ -1,6 +1,7 @@
 """An API on 127.0.0.1: a function from a request to an answer, served over HTTP/1.1 with connections that are kept."""
 
 import json
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -63,6 +64,10 @@ class Refusal(Exception):
         self.answer = answer
 
 
+class Lost(Exception):
+    """Ends the handling of a request without an answer: the connection breaks."""
+
+
 Handle = Callable[[Request], Answer]
 
 
@@ -106,9 +111,16 @@ def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
-            self._send(api.answer(self._received()))
+            try:
+                self._send(api.answer(self._received()))
+            except Lost:
+                self._break()
 
-        do_POST = do_GET  # noqa: N815  the names are those of http.server
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  the names are those of http.server
+
+        def _break(self) -> None:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
 
         def _received(self) -> Request:
             parts = urlsplit(self.path)

@@ -83,7 +83,7 @@ def kept(position: Position) -> Position:
 def walking(definition: Json, handle: Handle, setting: Setting) -> Iterator[Walk]:
     """Serve the API and bind an endpoint of the definition to it, with retries that do not wait."""
     with serving(handle) as api, Client(Guard.from_text(OPERATORS_LIST)) as client:
-        plan, secrets = _planned(_at(definition, api.url, setting), setting)
+        plan, secrets = _planned(at(definition, api.url, setting), setting)
         means = Means(client, secrets, setting.tokens, most_ahead=setting.most_ahead)
         run = plan.bind(Variables(setting.params, setting.settings, setting.state), means, setting.since)
         try:
@@ -92,7 +92,7 @@ def walking(definition: Json, handle: Handle, setting: Setting) -> Iterator[Walk
             run.close()
 
 
-def _at(definition: Json, url: str, setting: Setting) -> Json:
+def at(definition: Json, url: str, setting: Setting) -> Json:
     auth = {**definition["auth"], **setting.auth}
     base_url = url + urlsplit(definition["baseUrl"]).path
     return {**definition, "baseUrl": base_url, "auth": auth}

@@ -6,123 +6,32 @@ product's own code down to its DynamoDB expressions; the naive designs are kept 
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError
 
-from hub.connector.auth_config import OAuth2Auth
-from hub.connector.token_requests import CLIENT_SECRET, REFRESH_TOKEN
 from hub.core import clock
-from hub.core.caller import Tenant
 from hub.core.errors import Refused, Retryable
 from hub.core.tables import Table
-from hub.core.vault import Secrets, Vault
 from hub.integrations import tokens
 from hub.integrations.token_records import LEASE_S, TokenRecord
-from hub.integrations.tokens import Source, TokenStore
-from tests.proofs.token_world import LIFETIME_S, Database, Keys, TokenServer, lose_answer
+from tests.proofs.token_fleets import CALLERS, Fleet, GrantedFleet
+from tests.proofs.token_world import LIFETIME_S, lose_answer
 from tests.proofs.turns import Killed, Plan, Turns
 
-CALLERS = 32
-AUTH = OAuth2Auth.model_validate(
-    {
-        "type": "oauth2",
-        "grantType": "refresh_token",
-        "tokenUrl": "https://id.test/token",
-        "clientId": "hub",
-        "clientSecret": "{{encrypted:****}}",
-        "refreshToken": "{{encrypted:****}}",
-    }
-)
-# An answer that came is written by the next call but one; what happens between the two nobody can undo.
-TRIES = 6
 
-
-@dataclass
-class Fleet:
-    """Callers in processes of their own, all for the same integration."""
-
-    turns: Turns
-    grace_s: float = 0.0
-    plans: dict[int, Plan] = field(default_factory=dict)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    calls_per_expiry: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.server = TokenServer(self.turns, self.grace_s)
-        self.database = Database(self.turns)
-        self.keys = Keys(self.turns)
-        self.entered = 0
-        self.enter_refresh_token()
-
-    def enter_refresh_token(self) -> None:
-        """The user connects anew: all callers begin with the new secret."""
-        self.entered += 1
-        secrets = Secrets(
-            {CLIENT_SECRET: "client-secret", REFRESH_TOKEN: self.server.authorise()},
-            self.entered,
-            {CLIENT_SECRET: 1, REFRESH_TOKEN: self.entered},
-        )
-        self.sources = [self._source(secrets) for _ in self.turns.workers]
-
-    def expire(self) -> list[Any]:
-        """Let the token come to its end, or near it, and all callers ask at once; return what each got."""
-        before = self.server.calls
-        self.turns.now_s += LIFETIME_S * self.turns.chance.choice((0.85, 0.95, 1.5))
-        got = self.turns.run([self._asks(source) for source in self.sources], self.plans)
-        self.outcomes.update("token" if isinstance(each, str) else type(each).__name__ for each in got)
-        self.calls_per_expiry.append(self.server.calls - before)
-        return got
-
-    def ask_again(self) -> None:
-        """Let all callers ask once more, a lease later, as those of a running sync do."""
-        self.plans = {}
-        self.turns.now_s += LEASE_S + 15
-        self.turns.run([self._asks(source) for source in self.sources])
-
-    def expire_often(self, times: int) -> None:
-        """Expire again and again; a grant that is lost is entered anew."""
-        for _ in range(times):
-            lost = self.server.lost_grants
-            self.expire()
-            if self.server.lost_grants > lost:
-                self.enter_refresh_token()
-
-    def _source(self, secrets: Secrets) -> Source:
-        table = Table(cast("Any", self.database), "credentials")
-        vault = Vault(cast("Any", self.keys), "key", table)
-        store = TokenStore(vault, self.server, self.turns.sleep)
-        return store.source(Tenant("acme"), "int_1", AUTH, secrets)
-
-    def _asks(self, source: Source) -> Callable[[], str]:
-        """A caller that comes again when it is told to, as a sync job does."""
-
-        def ask() -> str:
-            for _ in range(TRIES):
-                try:
-                    token = source.current()
-                except Retryable as later:
-                    self.turns.sleep((later.retry_after_s or 0) + 1)
-                except BotoCoreError:
-                    self.turns.sleep(1)
-                else:
-                    return token if self.server.accepts(token) else f"bad {token}"
-            return "gave up"
-
-        return ask
-
-
-@pytest.fixture
-def fleet() -> Iterator[Callable[..., Fleet]]:
+@pytest.fixture(params=(Fleet, GrantedFleet), ids=("custom", "connection"))
+def fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
+    """Return what makes callers, of a custom integration and of a connection."""
     made: list[Turns] = []
 
     def make(seed: int = 1, callers: int = CALLERS, **options: Any) -> Fleet:
         turns = Turns(callers, seed)
         made.append(turns)
         clock.use(lambda: turns.now_s)
-        return Fleet(turns, **options)
+        made_of: Fleet = request.param(turns, **options)
+        return made_of
 
     yield make
     for turns in made:
@@ -214,7 +123,7 @@ def test_worker_that_dies_with_the_answer_in_its_hands_costs_a_grant_and_says_so
 
     assert found.server.lost_grants == 1
     assert isinstance(got, Refused)
-    assert "invalid_grant. Check clientId and clientSecret, or enter a new refreshToken." in got.message
+    assert f"invalid_grant. {found.advice}" in got.message
 
 
 @pytest.mark.parametrize("kind", ["kill", "stall"])

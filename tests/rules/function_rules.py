@@ -10,12 +10,12 @@ from unittest.mock import patch
 
 from hub.core import config
 from local.intrinsics import Json
-from tests.rules.reading import functions, groups, named, resources, source
+from tests.rules.reading import authorizers_of, functions, groups, named, resources, source
 
 LAYERS = ["DependenciesLayer", "SharedLayer"]
 OPTIONAL = {"OWN_HOSTS"}
 # What only those functions are given whose code has the word.
-BY_WORD = {"own_hosts": "OWN_HOSTS", "dead_letter_queues": "DEAD_LETTERS"}
+BY_WORD = {"own_hosts": "OWN_HOSTS", "dead_letter_queues": "DEAD_LETTERS", "dashboard_url": "DASHBOARD_URL"}
 
 
 def folders(template: Json) -> list[str]:
@@ -53,21 +53,15 @@ def layers(template: Json) -> list[str]:
 def environment(template: Json) -> list[str]:
     """What a function is given is what `hub.core.config` reads: no more, no less."""
     shared, tokens = _names_read(config.settings), _names_read(config.token_settings)
-    authorizers = _authorizers(template)
+    authorizers = authorizers_of(template)
     found = []
     for function in functions(template):
-        wanted = shared - OPTIONAL | (tokens if function.name in authorizers else set())
+        checks_tokens = function.name in authorizers or "hub.access" in source(function.group)
+        wanted = shared - OPTIONAL | (tokens if checks_tokens else set())
         wanted |= {name for word, name in BY_WORD.items() if word in source(function.group)}
         found += [f"{function.name} is not given {name}" for name in sorted(wanted - function.variables)]
         found += [f"{function.name} is given {name}, unread" for name in sorted(function.variables - wanted)]
     return found
-
-
-def _authorizers(template: Json) -> set[str]:
-    """Return the functions that check tokens."""
-    apis = resources(template, "AWS::Serverless::HttpApi").values()
-    specs = [spec for api in apis for spec in ((api.get("Auth") or {}).get("Authorizers") or {}).values()]
-    return {named(spec["FunctionArn"]) for spec in specs}
 
 
 class _Recorder(Mapping[str, str]):

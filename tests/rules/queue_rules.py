@@ -1,7 +1,7 @@
 """What wakes each worker, and what a queue needs so that nothing is lost."""
 
 from local.intrinsics import Json
-from tests.rules.reading import Function, functions, listed, named, resources
+from tests.rules.reading import Function, authorizers_of, functions, listed, named, resources
 
 # Whatever is not HTTP and calls a function: a line that leaves the template leaves its work undone.
 WAKES = {
@@ -9,6 +9,7 @@ WAKES = {
     "EventRouter": {"queue EventQueue"},
     "DeliveryWorker": {"queue DeliveryQueue"},
     "InboundWorker": {"queue InboundQueue"},
+    "ConnectionWorker": {"queue ConnectionQueue"},
     "Sweeper": {"schedule rate(1 minute)", "bus HubBus: scheduler.hourly"},
 }
 API_GATEWAY_DEADLINE_S = 29
@@ -26,6 +27,24 @@ def wakes(template: Json) -> list[str]:
         found += [f"{function.name} is not woken by {wake}" for wake in sorted(expected - present)]
         found += [f"{function.name} is woken by {wake}, which WAKES lacks" for wake in sorted(present - expected)]
     return found
+
+
+def unwoken(template: Json) -> list[str]:
+    """What no event wakes is the authorizer, or is called by CloudFormation alone when the stack changes."""
+    seeds, authorizers = _seeds(template), authorizers_of(template)
+    found = []
+    for function in functions(template):
+        if not function.events and function.name not in seeds | authorizers:
+            found.append(f"{function.name} is never called")
+        if function.events and function.name in seeds:
+            found.append(f"{function.name} is called by others than CloudFormation")
+    return found
+
+
+def _seeds(template: Json) -> set[str]:
+    """Return the functions that a custom resource of the template calls."""
+    made = resources(template, "AWS::CloudFormation::CustomResource").values()
+    return {named(each.get("ServiceToken")) for each in made}
 
 
 def _wake(event: Json) -> str:
@@ -150,4 +169,14 @@ def queue_policies(template: Json) -> list[str]:
     ]
 
 
-RULES = (wakes, time_outs, partial_failures, consumed_queues, every_queue, bus_rules, bus_targets, queue_policies)
+RULES = (
+    wakes,
+    unwoken,
+    time_outs,
+    partial_failures,
+    consumed_queues,
+    every_queue,
+    bus_rules,
+    bus_targets,
+    queue_policies,
+)

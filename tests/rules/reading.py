@@ -81,6 +81,13 @@ def named(value: Any) -> str:
     return str(target[0] if isinstance(target, list) else target).partition(".")[0]
 
 
+def authorizers_of(template: Json) -> set[str]:
+    """Return the functions that check tokens."""
+    apis = resources(template, "AWS::Serverless::HttpApi").values()
+    specs = [spec for api in apis for spec in ((api.get("Auth") or {}).get("Authorizers") or {}).values()]
+    return {named(spec["FunctionArn"]) for spec in specs}
+
+
 def listed(value: Any) -> list[Any]:
     """IAM writes one thing plain and several as a list."""
     return value if isinstance(value, list) else [value]

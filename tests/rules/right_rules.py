@@ -12,9 +12,32 @@ from tests.rules.reading import functions, listed, named, resources
 
 # SAM's own templates that name a resource and hold no wildcard and no Scan.
 SAM_POLICIES = {"SQSSendMessagePolicy", "EventBridgePutEventsPolicy", "S3ReadPolicy", "S3WritePolicy"}
-DECRYPTS = {"SyncWorker", "IntegrationTests", "WebhookReceiver", "DeliveryWorker"}
+DECRYPTS = {
+    "SyncWorker",
+    "IntegrationTests",
+    "WebhookReceiver",
+    "DeliveryWorker",
+    "ConnectionWorker",
+    "Oauth",
+    "Calls",
+}
 REWRITES = {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQLUpdate"}
 TOKEN_PARTITIONS = f"*#{TOKENS_KIND}"
+INTEGRATIONS, CONNECTIONS, NAMES = (f"*#{kind}" for kind in ("integration", "connection", "unique"))
+USES = "_hub#provider-use#*"
+# Who calls out or ends a browser flow changes so much of the configuration: (action, partitions), and no more.
+NARROW = {
+    "MarkConnections": {("dynamodb:UpdateItem", INTEGRATIONS), ("dynamodb:UpdateItem", CONNECTIONS)},
+    "KeepConnections": {
+        *((f"dynamodb:{verb}", kind) for verb in ("PutItem", "UpdateItem") for kind in (INTEGRATIONS, CONNECTIONS)),
+        ("dynamodb:PutItem", NAMES),
+        ("dynamodb:PutItem", USES),
+    },
+    "RenewTokens": {
+        *((f"dynamodb:{verb}", TOKEN_PARTITIONS) for verb in ("PutItem", "UpdateItem", "DeleteItem")),
+        ("kms:GenerateDataKey", ""),
+    },
+}
 AUDIT_PARTITION = partition(Tenant("acme"), "audit")
 
 
@@ -112,8 +135,29 @@ def _writes_secrets(statement: Json) -> bool:
 
 
 def _is_for_tokens(statement: Json) -> bool:
+    return _partitions(statement) == [TOKEN_PARTITIONS]
+
+
+def _partitions(statement: Json) -> list[str]:
     keys = (statement.get("Condition") or {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
-    return listed(keys) == [TOKEN_PARTITIONS]
+    return listed(keys)
+
+
+def narrow_policies(template: Json) -> list[str]:
+    """A policy for a few kinds of items lets in no other kind and no other action."""
+    found = []
+    for name, expected in NARROW.items():
+        policy = resources(template, "AWS::IAM::ManagedPolicy").get(name)
+        granted = set(_granted(policy)) if policy else set()
+        found += [f"{name} lets {action} on {kind or 'everything'}" for action, kind in sorted(granted - expected)]
+        found += [f"{name} does not let {action} on {kind}" for action, kind in sorted(expected - granted)]
+    return found
+
+
+def _granted(policy: Json) -> Iterator[tuple[str, str]]:
+    for statement in listed(policy["PolicyDocument"]["Statement"]):
+        for action in listed(statement["Action"]):
+            yield from ((action, kind) for kind in _partitions(statement) or [""])
 
 
 def _allows(statement: Json, action: str) -> bool:
@@ -145,4 +189,4 @@ def _covers_audit(statement: Json) -> bool:
     return any(fnmatchcase(AUDIT_PARTITION, pattern) for pattern in listed(keys))
 
 
-RULES = (no_wildcards, no_scan, named_policies, roles, decryption, written_secrets, audit_trail)
+RULES = (no_wildcards, no_scan, named_policies, roles, decryption, written_secrets, narrow_policies, audit_trail)

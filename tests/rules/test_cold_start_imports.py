@@ -15,6 +15,12 @@ HEAVY |= {"quickjs", "_quickjs", "jsonschema", "standardwebhooks"}
 # For each function the packages that its start must not load.
 LEFT_OUT = {
     "authorizer": HEAVY,
+    # It decrypts and sends in nearly every run.
+    "calls": HEAVY - {"cryptography", "httpcore"},
+    "catalog": HEAVY,
+    # It decrypts and asks token servers in nearly every run.
+    "connection_worker": HEAVY - {"cryptography", "httpcore", "pydantic", "pydantic_core"},
+    "connections": HEAVY,
     "custom_integrations": HEAVY,
     # It decrypts and sends in nearly every run.
     "delivery_worker": HEAVY - {"cryptography", "httpcore"},
@@ -23,8 +29,14 @@ LEFT_OUT = {
     "events": HEAVY,
     "inbound_worker": HEAVY,
     "insights": HEAVY,
+    "integrations": HEAVY,
     "integration_tests": {"jwt", "graphql", "quickjs", "_quickjs"},
+    # It parses, decrypts and asks a token server in nearly every run.
+    "oauth": HEAVY - {"cryptography", "httpcore", "pydantic", "pydantic_core"},
     "operations": HEAVY,
+    "provider_admin": HEAVY,
+    # It runs once per deployment and needs what reads files and answers.
+    "provider_seed": HEAVY - {"pydantic", "pydantic_core", "httpcore"},
     "sweeper": HEAVY,
     "sync": HEAVY,
     "sync_worker": {"jwt", "graphql", "quickjs", "_quickjs"},

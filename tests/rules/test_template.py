@@ -47,6 +47,15 @@ def add_statement(template: Json, policy: str, action: Any, resource: Any) -> No
     properties(template, policy)["PolicyDocument"]["Statement"].append(added)
 
 
+def statement(template: Json, policy: str, number: int) -> Json:
+    found: Json = properties(template, policy)["PolicyDocument"]["Statement"][number]
+    return found
+
+
+def leading_keys(template: Json, policy: str, keys: str) -> None:
+    statement(template, policy, 0)["Condition"] = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}}
+
+
 def add_policy(template: Json, function: str, policy: Any) -> None:
     properties(template, function)["Policies"].append(policy)
 
@@ -147,6 +156,43 @@ BREAKAGES: dict[str, tuple[Breakage, str]] = {
         lambda t: add_statement(t, "StoreSecrets", "kms:Decrypt", {"Fn::GetAtt": "HubKey.Arn"}),
         "stores secrets and may decrypt",
     ),
+    "a connect route that reads": (
+        lambda t: add_policy(t, "Connections", {"Ref": "UseSecrets"}),
+        "Connections may decrypt",
+    ),
+    "an admin that reads": (
+        lambda t: add_policy(t, "ProviderAdmin", {"Ref": "UseSecrets"}),
+        "ProviderAdmin may decrypt",
+    ),
+    "a browser flow that stores": (
+        lambda t: add_policy(t, "Oauth", {"Ref": "StoreSecrets"}),
+        "Oauth reads secrets and may write them",
+    ),
+    "a caller that stores": (
+        lambda t: add_policy(t, "Calls", {"Ref": "StoreSecrets"}),
+        "Calls reads secrets and may write them",
+    ),
+    "a renewal that writes other secrets": (
+        lambda t: leading_keys(t, "RenewTokens", "*#connection"),
+        "ConnectionWorker reads secrets and may write them",
+    ),
+    "a mark on other items": (
+        lambda t: leading_keys(t, "MarkConnections", "*#connector"),
+        "MarkConnections lets dynamodb:UpdateItem on *#connector",
+    ),
+    "a mark that makes items": (
+        lambda t: add_statement(t, "MarkConnections", "dynamodb:PutItem", {"Fn::GetAtt": "ConfigTable.Arn"}),
+        "MarkConnections lets dynamodb:PutItem on everything",
+    ),
+    "a browser flow that takes names away": (
+        lambda t: statement(t, "KeepConnections", 2).update(Action=["dynamodb:PutItem", "dynamodb:DeleteItem"]),
+        "KeepConnections lets dynamodb:DeleteItem on *#unique",
+    ),
+    "a seed that everybody calls": (
+        lambda t: properties(t, "ProviderSeed").update(Events=properties(t, "Documents")["Events"]),
+        "ProviderSeed is called by others than CloudFormation",
+    ),
+    "a seed that nobody calls": (lambda t: t["Resources"].pop("ProviderCatalogue"), "ProviderSeed is never called"),
     "a reader that stores": (lambda t: add_policy(t, "SyncWorker", {"Ref": "StoreSecrets"}), "may write them"),
     "a reader that writes more than tokens": (
         lambda t: properties(t, "RenewTokens")["PolicyDocument"]["Statement"][0].pop("Condition"),
@@ -214,7 +260,9 @@ def test_token_settings_are_complete_for_the_authorizer() -> None:
     assert found.jwt_issuer == "https://id.test"
 
 
-REQUIRED = sorted(next(each.variables for each in functions(read()) if each.name == "Authorizer") - OPTIONAL)
+# Without it no other origin is allowed.
+MAY_BE_ABSENT = OPTIONAL | {"RETURN_ORIGINS"}
+REQUIRED = sorted(next(each.variables for each in functions(read()) if each.name == "Authorizer") - MAY_BE_ABSENT)
 
 
 @pytest.mark.parametrize("name", REQUIRED)

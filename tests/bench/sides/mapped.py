@@ -18,7 +18,9 @@ def documents(count: int, revision: int) -> list[tuple[str, Json]]:
 
 def _documents(count: int, revision: int) -> Iterator[tuple[str, Json]]:
     (endpoint,) = parse_definition(definition("http://127.0.0.1", "cursor")).endpoints
-    mapped = compile_rules([field.rule() for field in endpoint.response_mapping.field_mappings])
+    mapping = endpoint.response_mapping
+    assert mapping is not None
+    mapped = compile_rules([field.rule() for field in mapping.field_mappings])
     for record in records_of(count):
         content = mapped(record)
         content["lastName"] += f" ({revision})"

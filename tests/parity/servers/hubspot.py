@@ -6,7 +6,7 @@ Source: https://developers.hubspot.com/docs/api/crm/contacts, https://developers
 from tests.parity.serving import Answer, Json, Refusal, Request
 
 TOKEN = "hubspot-token-of-the-tests"
-MOST_PER_PAGE, MOST_PER_SEARCH_PAGE, MOST_RESULTS = 100, 200, 10_000
+MOST_PER_PAGE, MOST_PER_SEARCH_PAGE, MOST_RESULTS, MOST_PER_BATCH = 100, 200, 10_000, 100
 CORRELATION = "00000000-0000-4000-8000-000000000000"
 # What is answered where no property was asked for.
 DEFAULT_PROPERTIES = "createdate,email,firstname,hs_object_id,lastmodifieddate,lastname"
@@ -35,6 +35,8 @@ class Contacts:
         _check_token(request)
         if (request.method, request.path) == ("POST", "/crm/v3/objects/contacts/search"):
             return self._search(request.json())
+        if (request.method, request.path) == ("POST", "/crm/v3/objects/contacts/batch/upsert"):
+            return self._upserted(request.json()["inputs"])
         if request.path != "/crm/v3/objects/contacts":
             raise Refusal(Answer(404, text="Not found"))
         limit = int(request.query.get("limit", "10"))
@@ -57,6 +59,28 @@ class Contacts:
         shown = [_shown(one, body.get("properties", [])) for one in found[first : first + limit]]
         paging = {"paging": {"next": {"after": str(first + limit)}}} if first + limit < len(found) else {}
         return Answer(200, {"total": len(found), "results": shown, **paging})
+
+    def _upserted(self, inputs: list[Json]) -> Answer:
+        """A 207 where some fail; a batch that is too large, or names a contact twice, fails as a whole."""
+        keys = [str(one["id"]).lower() for one in inputs]
+        if len(inputs) > MOST_PER_BATCH or len(set(keys)) < len(keys):
+            raise _refusal(400, f"A batch has at most {MOST_PER_BATCH} inputs, none of them twice")
+        invalid = [one["id"] for one in inputs if "@" not in one["id"]]
+        results = [self._one_upserted(one) for one in inputs if one["id"] not in invalid]
+        answer: Json = {"status": "COMPLETE", "results": results, "startedAt": "", "completedAt": ""}
+        if not invalid:
+            return Answer(200, answer)
+        message = "Property values were not valid: email"
+        error = {"status": "error", "category": "VALIDATION_ERROR", "message": message, "context": {"ids": invalid}}
+        return Answer(207, {**answer, "numErrors": 1, "errors": [error]})
+
+    def _one_upserted(self, given: Json) -> Json:
+        email = given["id"].lower()
+        known = next((one for one in self._contacts if one["properties"]["email"].lower() == email), None)
+        made = known or contact(len(self._contacts) + 1)
+        made["properties"] |= {**given["properties"], given["idProperty"]: email}
+        self._contacts += [] if known else [made]
+        return {**made, "new": known is None}
 
     def _first(self, after: str) -> int:
         if not after.isdigit():

@@ -170,7 +170,7 @@ REFUSED: list[tuple[str, Json]] = [
     ("/auth/token", {"auth": {"type": "bearer", "token": "a\nb"}}),
     ("/auth/tokn", {"auth": {"type": "bearer", "token": "ab", "tokn": "ab"}}),
     ("/auth/keyName", {"auth": {"type": "api_key", "keyName": "Host", "keyLocation": "header", "keyValue": "v"}}),
-    ("/auth/keyLocation", {"auth": {"type": "api_key", "keyName": "k", "keyLocation": "path", "keyValue": "v"}}),
+    ("/auth/keyLocation", {"auth": {"type": "api_key", "keyName": "k", "keyLocation": "cookie", "keyValue": "v"}}),
     ("/endpoints/0/body", {"auth": {"type": "api_key", "keyName": "k", "keyLocation": "body", "keyValue": "v"}}),
     ("/auth/username", {"auth": {"type": "basic", "username": "a:b", "password": "p"}}),
     ("/auth/headers", {"auth": {"type": "custom_headers", "headers": {}}}),

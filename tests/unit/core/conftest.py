@@ -70,12 +70,14 @@ def make_settings(prefix: str = "unit") -> Settings:
         event_queue_url="https://events.test",
         delivery_queue_url="https://deliveries.test",
         inbound_queue_url="https://inbound.test",
+        connection_queue_url="https://connections.test",
         retention_days=30,
         rate_limits={"integration": 200, "search": 30},
         sync_lease_s=120,
         sync_interval_s=60,
         range_reads_from=8,
         outbound_allowed_private="",
+        return_origins=(),
         own_hosts=(),
     )
 

@@ -8,7 +8,7 @@ import pytest
 from hub.core import due
 from hub.core.ids import new_id
 
-FAMILIES = (due.EVENTS, due.DELIVERIES, due.INBOUND, due.JOBS, due.REDO)
+FAMILIES = (due.EVENTS, due.DELIVERIES, due.INBOUND, due.JOBS, due.REDO, due.CONNECTIONS)
 
 
 def test_mark_says_when_an_item_is_due() -> None:

@@ -324,3 +324,10 @@ def test_query_goes_on_where_the_last_page_ended(tables: Tables) -> None:
     assert rest.next_key is None
     assert [item["sk"] for item in newest.items] == ["c4"]
     assert len(list(tables.config.query_all("pk = :pk", asked))) == 5
+
+
+def test_nothing_to_write_is_no_call() -> None:
+    """DynamoDB refuses a transaction without a write: a change that changes nothing is none."""
+    tables = tables_of(Failing("ValidationException"))
+
+    tables.write()

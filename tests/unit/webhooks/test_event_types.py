@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from hub.core import json_schema
 from hub.core.errors import BadRequest
-from hub.webhooks.events import event_schemas
 from hub.webhooks.events.built_in_types import BUILT_IN, BY_ALIAS
 from hub.webhooks.events.event_types import NO_NAMES, Names, canonical, is_alias, is_name, is_reserved
 
@@ -60,15 +60,15 @@ def test_built_in_names_and_aliases_are_well_formed_and_do_not_meet() -> None:
 def test_built_in_example_fits_its_schema(name: str) -> None:
     built_in = BUILT_IN[name]
 
-    assert event_schemas.check_schema(built_in.schema) == []
-    assert event_schemas.faults(json.dumps(built_in.schema), built_in.example) == []
+    assert json_schema.check_schema(built_in.schema) == []
+    assert json_schema.faults(json.dumps(built_in.schema), built_in.example) == []
     assert built_in.schema is not None
     without = {key: value for key, value in (built_in.example or {}).items() if key != built_in.schema["required"][0]}
-    assert [problem.pointer for problem in event_schemas.faults(json.dumps(built_in.schema), without)] == ["/data"]
+    assert [problem.pointer for problem in json_schema.faults(json.dumps(built_in.schema), without)] == ["/data"]
 
 
 def pointers(schema: Any, data: Any) -> list[str]:
-    return [problem.pointer for problem in event_schemas.faults(json.dumps(schema), data)]
+    return [problem.pointer for problem in json_schema.faults(json.dumps(schema), data)]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def pointers(schema: Any, data: Any) -> list[str]:
     ],
 )
 def test_schema_is_that_of_the_dialect(schema: Any, fits: Any, does_not: Any) -> None:
-    assert event_schemas.check_schema(schema) == []
+    assert json_schema.check_schema(schema) == []
     assert pointers(schema, fits) == []
     assert does_not == "no example" or pointers(schema, does_not) != []
 
@@ -99,7 +99,7 @@ def test_schema_is_that_of_the_dialect(schema: Any, fits: Any, does_not: Any) ->
 def test_faults_name_the_place_and_not_what_was_found() -> None:
     schema = {"properties": {"a/b": {"items": {"type": "string", "maxLength": 3}}}}
 
-    (problem,) = event_schemas.faults(json.dumps(schema), {"a/b": ["x", "canary-secret"]})
+    (problem,) = json_schema.faults(json.dumps(schema), {"a/b": ["x", "canary-secret"]})
 
     assert problem.pointer == "/data/a~1b/1"
     assert problem.message == "Does not fit the schema: `maxLength` 3."
@@ -133,11 +133,43 @@ DOUBLING = {
     ids=["endless", "doubling", "backtracking", "backtracking often"],
 )
 def test_schema_cannot_cost_more_than_its_budget(schema: Any, data: Any) -> None:
-    assert event_schemas.check_schema(schema) == []
+    assert json_schema.check_schema(schema) == []
 
-    (problem,) = event_schemas.faults(json.dumps(schema), data)
+    (problem,) = json_schema.faults(json.dumps(schema), data)
 
-    assert "more work than one event may cost" in problem.message
+    assert "more work than one check may cost" in problem.message
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"unevaluatedItems": False, "if": {"$ref": "#"}},
+        {"unevaluatedProperties": False, "allOf": [{"$ref": "#"}]},
+        {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]},
+    ],
+)
+def test_schema_without_an_end_is_given_up_wherever_the_stack_stands(schema: dict[str, Any]) -> None:
+    """Where the library reached the interpreter's own limit within its part in Rust, it ended the process."""
+
+    def faults_from(depth: int) -> list[Any]:
+        return faults_from(depth - 1) if depth else json_schema.faults(json.dumps(schema), [1])
+
+    for depth in range(0, 150, 3):
+        (problem,) = faults_from(depth)
+        assert "more work than one check may cost" in problem.message
+
+
+def test_schema_as_deep_as_json_may_be_is_checked() -> None:
+    schema: dict[str, Any] = {"type": "integer"}
+    data: Any = 1
+    for _ in range(60):
+        schema, data = {"properties": {"a": schema}, "required": ["a"]}, {"a": data}
+
+    assert json_schema.check_schema(schema) == []
+    assert json_schema.faults(json.dumps(schema), data) == []
+    recursive = {"properties": {"a": {"$ref": "#"}}, "contains": {"$ref": "#"}}
+    assert json_schema.faults(json.dumps(recursive), data) == []
 
 
 def test_long_lists_are_compared_in_linear_time() -> None:
@@ -169,10 +201,10 @@ def test_long_lists_are_compared_in_linear_time() -> None:
     ],
 )
 def test_schema_that_cannot_be_used_is_refused_with_the_place(schema: Any, pointer: str) -> None:
-    assert [problem.pointer for problem in event_schemas.check_schema(schema)] == [pointer]
+    assert [problem.pointer for problem in json_schema.check_schema(schema)] == [pointer]
 
 
 def test_names_of_fields_are_not_taken_for_keywords() -> None:
     schema = {"properties": {"pattern": {"type": "string"}, "$ref": {"type": "string"}, "$id": {"type": "string"}}}
 
-    assert event_schemas.check_schema(schema) == []
+    assert json_schema.check_schema(schema) == []

@@ -14,6 +14,9 @@ from hub.core.errors import HubError, Unauthenticated
 from hub.outbound.client import Call, Client
 
 MAX_TOKEN_BYTES = 8192
+# As OpenID Connect Core 1.0, 2 has it. A user's id is part of keys of the database, and without one nobody is meant.
+KEY = "key"
+MAX_SUBJECT = 255
 LEEWAY_S = 60
 KEYS_FRESH_S = 600
 KEYS_USABLE_S = 24 * 3600
@@ -110,6 +113,10 @@ def _caller(claims: dict[str, Any], tenant_claim: str) -> Caller:
     tenant = claims.get(tenant_claim)
     if not isinstance(tenant, str):
         raise Unauthenticated(f"The token has no claim {tenant_claim!r} that names the tenant.")
+    if not (1 <= len(claims["sub"]) <= MAX_SUBJECT and claims["sub"].isprintable()):
+        raise Unauthenticated(f"Expected a claim 'sub' of 1 to {MAX_SUBJECT} printable characters.")
+    if claims["sub"].startswith(f"{KEY}:"):  # what programs with an API key are called
+        raise Unauthenticated(f"Expected a claim 'sub' that does not begin with '{KEY}:'.")
     return Caller(
         Tenant(tenant), claims["sub"], _known(claims.get("roles"), ROLES), _known(claims.get("scopes"), SCOPES)
     )

@@ -54,16 +54,8 @@ class Rule:
             return False
         if self.action.contains is not None and self.action.contains.encode() not in reply.body:
             return False
-        return self.get is None or self._is_there(self.get, document())
-
-    def _is_there(self, get: Get, document: Any) -> bool:
-        try:
-            found = get(document)
-        except PathFailed:
-            return False
-        if "value" not in self.action.model_fields_set:
-            return found is not MISSING and found is not None
-        return found == self.action.value and isinstance(found, bool) == isinstance(self.action.value, bool)
+        wanted = self.action.value if "value" in self.action.model_fields_set else MISSING
+        return self.get is None or is_told(self.get, document(), wanted)
 
 
 @dataclass(frozen=True)
@@ -76,6 +68,17 @@ class Judge:
     def send(self, call: Call, *, timeout_s: float) -> Judged:
         reply = self.client.send(call, timeout_s=timeout_s)
         return reply if isinstance(reply, Judged) else judged(reply, self.rules)
+
+
+def is_told(get: Get, document: Any, wanted: Any) -> bool:
+    """Say whether `wanted` is what `get` finds; where that is MISSING, anything but null."""
+    try:
+        found = get(document)
+    except PathFailed:
+        return False
+    if wanted is MISSING:
+        return found is not MISSING and found is not None
+    return bool(found == wanted) and isinstance(found, bool) == isinstance(wanted, bool)
 
 
 def compile_actions(actions: Sequence[ErrorAction]) -> tuple[Rule, ...]:

@@ -13,6 +13,8 @@ Secret = Annotated[str, Field(min_length=1, max_length=8192)]
 # The scheme of an Authorization header (RFC 9110, 11.6.2); some providers have one of their own, or none.
 TokenPrefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{0,40}$")]
 TokenParam = Annotated[str, Field(max_length=4096)]
+JsonPath = Annotated[str, Field(max_length=1000)]
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 
 
 class Unprintable(Strict):
@@ -29,7 +31,7 @@ class NoAuth(Strict):
 class ApiKeyAuth(Unprintable):
     type: Literal["api_key"]
     key_name: str = Field(min_length=1, max_length=200)
-    key_location: Literal["header", "query", "body"]
+    key_location: Literal["header", "query", "body", "path"]
     key_value: Secret
 
 
@@ -48,11 +50,27 @@ class BasicAuth(Unprintable):
 
 
 class TokenFields(Strict):
-    """Where the answer of a token server holds what; the defaults are the names of RFC 6749, 5.1."""
+    """Where the answer of a token server holds what; the defaults are the names of RFC 6749, 5.1.
 
-    access_token: str = Field(default="$.access_token", max_length=1000)
-    refresh_token: str = Field(default="$.refresh_token", max_length=1000)
-    expires_in: str = Field(default="$.expires_in", max_length=1000)
+    `fields` are what the answer says of the account and is no secret, such as the address of its API, by the name
+    under which the connection keeps it.
+    """
+
+    access_token: JsonPath = "$.access_token"  # noqa: S105
+    refresh_token: JsonPath = "$.refresh_token"  # noqa: S105
+    expires_in: JsonPath = "$.expires_in"
+    scope: JsonPath = "$.scope"
+    fields: dict[FieldName, JsonPath] = Field(default={}, max_length=20)
+
+
+class Revocation(Strict):
+    """How `revocation_url` takes a token back; the defaults are those of RFC 7009."""
+
+    method: Literal["POST", "DELETE"] = "POST"
+    token: Literal["refresh_token", "access_token"] = "refresh_token"  # noqa: S105 - which one, not a secret
+    location: Literal["form", "query", "path", "bearer"] = "form"
+    token_param: str = Field(default="token", pattern=r"^[A-Za-z0-9_.-]{1,100}$")
+    client_auth: bool = True
 
 
 class OAuth2Auth(Unprintable):
@@ -70,6 +88,10 @@ class OAuth2Auth(Unprintable):
     token_params: dict[str, TokenParam] = Field(default={}, max_length=20)
     token_fields: TokenFields | None = None
     token_prefix: TokenPrefix = "Bearer"  # noqa: S105
+    authorization_params: dict[str, TokenParam] = Field(default={}, max_length=20)
+    scope_separator: Literal[" ", ","] = " "
+    revocation_url: str | None = Field(default=None, max_length=2048)
+    revocation: Revocation | None = None
     access_token: Secret | None = None
     refresh_token: Secret | None = None
     expires_at: str | None = Field(default=None, max_length=40)

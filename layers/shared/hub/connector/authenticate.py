@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlsplit
 
 from hub.connector.auth_config import (
     ApiKeyAuth,
@@ -18,7 +18,7 @@ from hub.connector.auth_config import (
     OAuth2Auth,
 )
 from hub.connector.requests import Draft
-from hub.connector.urls import origin
+from hub.connector.urls import NO_PATH, is_path_text, origin
 from hub.core.errors import BadDefinition, Problem, Refused
 from hub.core.problems import pointer
 from hub.outbound.calls import Call
@@ -52,6 +52,7 @@ class Credentials:
 
     headers: Mapping[str, str] = field(default_factory=dict)
     query: tuple[tuple[str, str], ...] = ()
+    path: tuple[tuple[str, str], ...] = ()
     body: tuple[tuple[str, str], ...] = ()
     known: frozenset[str] = frozenset()
 
@@ -61,7 +62,8 @@ class Credentials:
             raise Refused("The request leads to another origin than the baseUrl; it was not sent.")
         headers, content = self._sent(draft)
         params = [*draft.params, *self.query]
-        return Call(draft.method, draft.url, {**headers, **self.headers}, params, content)
+        url = self._with_path(draft.url) if self.path else draft.url
+        return Call(draft.method, url, {**headers, **self.headers}, params, content)
 
     def is_in(self, text: str) -> bool:
         """Say whether a text that is kept, such as a cursor, carries a secret."""
@@ -78,6 +80,15 @@ class Credentials:
             return lambda text: text
         pattern = _any_of(self.known)
         return lambda text: pattern.sub(HIDDEN, text)
+
+    def _with_path(self, url: str) -> str:
+        """Return the URL with the key in its path, and nowhere else; `/{key}` takes one that begins with '/' too."""
+        parts = urlsplit(url)
+        path = parts.path
+        for name, value in self.path:
+            place = f"{{{name}}}"
+            path = path.replace(f"/{place}", f"/{value.lstrip('/')}").replace(place, value)
+        return parts._replace(path=path).geturl()
 
     def _sent(self, draft: Draft) -> tuple[Mapping[str, str], bytes | None]:
         body = draft.body
@@ -124,6 +135,7 @@ def credentials(auth: Auth, secrets: Mapping[str, str]) -> Credentials:
     made = _KINDS[type(auth)](auth, lambda place: _secret(secrets, place))
     values = [secret for secret in secrets.values() if secret]
     sent = [value for _, value in made.query] + [value.rpartition(" ")[2] for value in made.headers.values()]
+    sent += [value.strip("/") for _, value in made.path]
     return replace(made, known=frozenset(form for value in [*values, *sent] for form in _forms(value) if form))
 
 
@@ -143,6 +155,11 @@ def query_names(auth: Auth) -> frozenset[str]:
     return frozenset({auth.key_name}) if isinstance(auth, ApiKeyAuth) and is_in_query else frozenset()
 
 
+def path_key(auth: Auth) -> str | None:
+    """Return the path variable that authentication fills, None where there is none."""
+    return auth.key_name if isinstance(auth, ApiKeyAuth) and auth.key_location == "path" else None
+
+
 Get = Callable[[str], str]
 
 
@@ -154,8 +171,11 @@ def _api_key(auth: ApiKeyAuth, secret: Get) -> Credentials:
     value = secret("/auth/keyValue")
     if auth.key_location == "header":
         return Credentials(headers={auth.key_name.lower(): value})
+    if auth.key_location == "path" and not is_path_text(value):
+        raise BadDefinition("A secret cannot be sent.", [Problem("/auth/keyValue", NO_PATH)])
     pair = ((auth.key_name, value),)
-    return Credentials(query=pair) if auth.key_location == "query" else Credentials(body=pair)
+    made = {"query": Credentials(query=pair), "path": Credentials(path=pair), "body": Credentials(body=pair)}
+    return made[auth.key_location]
 
 
 def _bearer(auth: BearerAuth, secret: Get) -> Credentials:

@@ -1,7 +1,7 @@
 """What a definition must be beyond the shape of its JSON: address, headers, authentication, names."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from hub.connector.auth_config import (
@@ -11,12 +11,13 @@ from hub.connector.auth_config import (
     BearerAuth,
     CustomHeaderAuth,
     OAuth2Auth,
+    Revocation,
     TokenFields,
 )
 from hub.connector.request_config import Endpoint
 from hub.connector.secrets import is_handle
-from hub.connector.token_requests import OF_THE_GRANT, epoch_of
-from hub.connector.urls import BadUrl, parse_base_url, parse_url
+from hub.connector.token_requests import OF_THE_CONSENT, OF_THE_GRANT, epoch_of
+from hub.connector.urls import NO_PATH, BadUrl, is_path_text, parse_base_url, parse_url
 from hub.connector.variables import BadText, filler
 from hub.core.errors import Problem
 from hub.core.problems import pointer
@@ -25,6 +26,8 @@ from hub.outbound.calls import CLIENT_HEADERS, HEADER_NAME, HEADER_VALUE
 
 SECRET_NAME = re.compile(r"^(?:authorization|proxy-authorization|cookie)$|token|secret|api[-_]?key|password", re.I)
 _NO_CONTROL = re.compile(r"[^\x00-\x1f\x7f]*")
+# Dropbox calls so what says whether the user's absence is allowed for.
+NAMED_LIKE_A_SECRET = frozenset({"token_access_type"})
 _PARAM_NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
 
 
@@ -33,10 +36,15 @@ def check_base_url(url: str | None, integration_type: Any) -> Iterator[Problem]:
         if integration_type != "webhook":
             yield Problem("/baseUrl", "expected a URL such as https://api.example.com/v1, found nothing")
         return
+    yield from check_address(url, "/baseUrl")
+
+
+def check_address(url: str | None, place: str) -> Iterator[Problem]:
     try:
-        parse_base_url(url)
+        if url is not None:
+            parse_base_url(url)
     except BadUrl as cause:
-        yield Problem("/baseUrl", str(cause))
+        yield Problem(place, str(cause))
 
 
 def check_names(endpoints: Sequence[tuple[int, Endpoint]]) -> Iterator[Problem]:
@@ -108,6 +116,8 @@ def check_auth(auth: Auth | None, integration_type: Any) -> Iterator[Problem]:
 
 
 def _api_key(auth: ApiKeyAuth) -> Iterator[Problem]:
+    if auth.key_location == "path" and not is_handle(auth.key_value) and not is_path_text(auth.key_value):
+        yield Problem("/auth/keyValue", NO_PATH)
     if auth.key_location != "header":
         return
     if fault := header_name_fault(auth.key_name):
@@ -142,6 +152,7 @@ def _oauth2(auth: OAuth2Auth) -> Iterator[Problem]:
     for name, url in urls.items():
         if url is not None:
             yield from _url(url, f"/auth/{name}")
+    yield from _revocation(auth)
     if auth.grant_type == "authorization_code" and auth.authorization_url is None:
         yield Problem("/auth/authorizationUrl", "expected a URL, since grantType is 'authorization_code'")
     if auth.grant_type == "refresh_token" and auth.refresh_token is None:
@@ -150,27 +161,46 @@ def _oauth2(auth: OAuth2Auth) -> Iterator[Problem]:
         yield from _header_secret(auth.access_token, "/auth/accessToken")
     if auth.expires_at is not None and epoch_of(auth.expires_at) is None:
         yield Problem("/auth/expiresAt", "expected a time such as 2026-11-21T14:30:00Z")
-    yield from _token_params(auth.token_params)
+    yield from _params("tokenParams", auth.token_params, OF_THE_GRANT)
+    yield from _params("authorizationParams", auth.authorization_params, OF_THE_CONSENT)
     yield from _token_fields(auth.token_fields or TokenFields())
 
 
-def _token_params(params: Mapping[str, str]) -> Iterator[Problem]:
+def _revocation(auth: OAuth2Auth) -> Iterator[Problem]:
+    how, url = auth.revocation or Revocation(), auth.revocation_url
+    if url is None:
+        if auth.revocation is not None:
+            yield Problem("/auth/revocationUrl", "expected a URL, since revocation says how it is called")
+        return
+    is_in_path = how.location == "path"
+    if is_in_path is not ("{token}" in url):
+        told = "with {token} where the token goes" if is_in_path else "without {token}, which only location 'path' has"
+        yield Problem("/auth/revocationUrl", f"expected a URL {told}")
+    if how.location == "form" and how.method == "DELETE":
+        yield Problem("/auth/revocation/location", "expected 'query', 'path' or 'bearer': DELETE sends no form")
+    yield from _url(url.replace("{token}", "token") if is_in_path else url, "/auth/revocationUrl")
+
+
+def _params(word: str, params: Mapping[str, str], sent: Collection[str]) -> Iterator[Problem]:
+    """Check what is added to a request of the grant; `sent` is what the hub says there itself."""
     for name in params:
-        place = pointer(("auth", "tokenParams", name))
-        if name.lower() in OF_THE_GRANT:
+        place = pointer(("auth", word, name))
+        if name.lower() in sent:
             yield Problem(place, "is sent by the hub; leave it out")
         elif not _PARAM_NAME.fullmatch(name):
             yield Problem(place, "expected a name of 1 to 200 characters without spaces")
-        elif is_secret_name(name):
-            yield Problem(place, "looks like a secret, and tokenParams are not encrypted; leave it out")
+        elif is_secret_name(name) and name not in NAMED_LIKE_A_SECRET:
+            yield Problem(place, f"looks like a secret, and {word} are not encrypted; leave it out")
 
 
 def _token_fields(fields: TokenFields) -> Iterator[Problem]:
-    for name, path in fields.model_dump(by_alias=True).items():
+    paths = {pointer((name,)): path for name, path in fields.model_dump(by_alias=True, exclude={"fields"}).items()}
+    paths |= {pointer(("fields", name)): path for name, path in fields.fields.items()}
+    for place, path in paths.items():
         try:
             getter(path)
         except BadPath as cause:
-            yield Problem(f"/auth/tokenFields/{name}", str(cause))
+            yield Problem(f"/auth/tokenFields{place}", str(cause))
 
 
 def _url(url: str, place: str) -> Iterator[Problem]:

@@ -1,13 +1,14 @@
 """A connector's definition: S000's "Custom Integration Definition" without what the server sets, read and checked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from hub.connector.auth_config import Auth
+from hub.connector.batch_checks import check_jobs
 from hub.connector.checks import check_auth, check_base_url, check_headers, check_names
-from hub.connector.endpoint_checks import check_endpoint, check_error_actions
+from hub.connector.endpoint_checks import check_endpoint, check_error_actions, check_key_in_path
 from hub.connector.error_config import ErrorAction
 from hub.connector.faults import kind_of, problems_in
 from hub.connector.graphql_checks import check_query
@@ -18,6 +19,7 @@ from hub.connector.secrets import misplaced_handles
 from hub.connector.strict import Strict
 from hub.connector.webhook_checks import check_webhook
 from hub.connector.webhook_config import WebhookConfig
+from hub.core import jsontext
 from hub.core.errors import BadDefinition, BadHandle, Problem
 
 Json = dict[str, Any]
@@ -61,26 +63,14 @@ def check_definition(raw: Any) -> Json:
 def merge_definition(current: Json, patch: Json) -> Json:
     """Return the definition after a JSON merge patch (RFC 7396); another kind of auth replaces the present one."""
     patch = {("integrationType" if name == "type" else name): value for name, value in patch.items()}
-    merged: Json = _merged(current, patch)
+    merged: Json = jsontext.merged(current, patch)
     before, after = current.get("auth"), patch.get("auth")
     if (
         isinstance(before, dict)
         and isinstance(after, dict)
         and after.get("type", before.get("type")) != before.get("type")
     ):
-        merged["auth"] = _merged({}, after)
-    return merged
-
-
-def _merged(target: Any, patch: Any) -> Any:
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = _merged(merged.get(name), value)
+        merged["auth"] = jsontext.merged({}, after)
     return merged
 
 
@@ -109,12 +99,19 @@ def _checked(definition: ConnectorDefinition) -> Iterator[Problem]:
     yield from check_error_actions(definition.error_actions, "/errorActions", definition.auth)
     yield from check_rate_limit(definition.rate_limit, "/rateLimit")
     yield from check_auth(definition.auth, definition.integration_type)
-    yield from check_names(list(enumerate(definition.endpoints)))
+    yield from _check_together(definition.auth, list(enumerate(definition.endpoints)))
     yield from _check_health(definition)
     for index, endpoint in enumerate(definition.endpoints):
         yield from check_endpoint(endpoint, f"/endpoints/{index}", definition.auth)
     if definition.webhook_config:
         yield from check_webhook(definition.webhook_config, [endpoint.id for endpoint in definition.endpoints])
+
+
+def _check_together(auth: Auth | None, endpoints: Sequence[tuple[int, Endpoint]]) -> Iterator[Problem]:
+    """Check what endpoints say of one another, and auth of them; each comes with its index."""
+    yield from check_names(endpoints)
+    yield from check_jobs(endpoints)
+    yield from check_key_in_path(auth, endpoints)
 
 
 def _check_health(definition: ConnectorDefinition) -> Iterator[Problem]:
@@ -135,7 +132,7 @@ def _checked_parts(raw: Any) -> Iterator[Problem]:
         yield from check_auth(auth, kind)
     yield from check_headers(_texts_in(raw.get("defaultHeaders")), "/defaultHeaders")
     yield from check_rate_limit(_rate_limit_in(raw), "/rateLimit")
-    yield from check_names(endpoints)
+    yield from _check_together(auth, endpoints)
     for index, endpoint in endpoints:
         yield from check_endpoint(endpoint, f"/endpoints/{index}", auth)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from hub.connector.bodies import JSON, Body, filled
 from hub.connector.request_config import Endpoint, GraphQL
+from hub.connector.response_config import ResponseMapping
 from hub.connector.select import Selection, selection
 from hub.connector.variables import Variables
 from hub.core.errors import Refused
@@ -36,7 +37,7 @@ def selection_of(endpoint: Endpoint) -> Selection:
 
     What failed reads null in the data beside the errors: it would overwrite what is stored.
     """
-    config = endpoint.response_mapping
+    config = endpoint.response_mapping or ResponseMapping()
     if endpoint.graphql is None or config.error_path is not None:
         return selection(config)
     chosen = selection(config.model_copy(update={"error_path": ERROR_PATH}))

@@ -24,14 +24,14 @@ from hub.mapping.paths import Get, getter
 Watermark = int | float
 Value = str | int | float
 
-NUMBER = "number"
+NUMBER, VARIABLE = "number", "variable"
 OVERLAP_S = 300
 MICROSECOND = timedelta(microseconds=1)
 SECOND = 1_000_000  # in microseconds
 LARGEST = 2**63 - 1
 EARLIEST = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
 # Words that change neither which records come nor what becomes of them.
-_OF_NO_EFFECT = {"name", "description", "tags", "rate_limit", "timeout", "retry_config"}
+_OF_NO_EFFECT = {"name", "operation", "description", "tags", "rate_limit", "timeout", "retry_config"}
 _WHOSE_DATA = {"type", "username", "client_id", "token_url", "scope"}
 _DIGITS = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
@@ -43,13 +43,15 @@ class Increment:
     `highest` gives the watermark of records as they came, None where none can be read. No time is later than the one
     at which the walk began (epoch seconds): what changes while it goes on may lie on a page that was read already, and
     a single wrong clock must not hide a year of changes. `value` is what is sent for a watermark, the overlap taken
-    off; `asked` puts it into a request. A watermark counts only for the `footprint` that it was kept with.
+    off; `asked` puts it into a request, or it is the `variable` that a request is built with. A watermark counts only
+    for the `footprint` that it was kept with.
     """
 
     highest: Callable[[Iterable[Any], float], Watermark | None]
     value: Callable[[Watermark], Value]
     asked: Callable[[Draft, Value], Draft]
     footprint: str
+    variable: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,20 @@ def increment_of(endpoint: Endpoint, base_url: str, headers: Mapping[str, str], 
     return Increment(
         highest=_highest(getter(config.field), measure),
         value=measure.write,
-        asked=slot(config.location, config.param).write,
+        asked=_as_built if config.location == VARIABLE else slot(config.location, config.param).write,
         footprint=_footprint(endpoint, [base_url, headers, auth.model_dump(include=_WHOSE_DATA)]),
+        variable=config.param if config.location == VARIABLE else None,
     )
+
+
+def _as_built(draft: Draft, _: Value) -> Draft:
+    return draft
 
 
 def placed(endpoint: Endpoint) -> Incremental | None:
     """Return the endpoint's incremental words; in a GraphQL query a plain name is a variable."""
     config = endpoint.incremental
-    if config is None or endpoint.graphql is None:
+    if config is None or endpoint.graphql is None or config.location == VARIABLE:
         return config
     return config.model_copy(update={"location": "body", "param": in_variables(config.param)})
 

@@ -1,15 +1,17 @@
 """What the incremental words of an endpoint must be beyond the shape of their JSON."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC
 
 from hub.connector.auth_config import Auth
 from hub.connector.checks import check_path
 from hub.connector.graphql_checks import check_variable
-from hub.connector.incremental import NUMBER, placed
+from hub.connector.incremental import NUMBER, VARIABLE, placed
 from hub.connector.paging import PARAMS, pagination_of
 from hub.connector.paging_checks import added_by, name_fault, takes_fields
 from hub.connector.request_config import Endpoint, Incremental
+from hub.core import jsontext
 from hub.core.errors import Problem
 from hub.mapping.config import BadConfig
 from hub.mapping.dates import reader
@@ -42,7 +44,7 @@ def _check_formats(config: Incremental, place: str) -> Iterator[Problem]:
 
 def _check_location(endpoint: Endpoint, config: Incremental, place: str) -> Iterator[Problem]:
     if endpoint.graphql is not None:
-        if "location" in config.model_fields_set and config.location != "body":
+        if "location" in config.model_fields_set and config.location not in ("body", VARIABLE):
             yield Problem(place, "the parameters of a graphql endpoint are in its body; leave it out")
     elif config.location == "body" and endpoint.method == "GET":
         yield Problem(place, "a GET request has no body; use query or header, or another method")
@@ -51,6 +53,9 @@ def _check_location(endpoint: Endpoint, config: Incremental, place: str) -> Iter
 
 
 def _check_param(endpoint: Endpoint, located: Incremental, place: str, auth: Auth | None) -> Iterator[Problem]:
+    if located.location == VARIABLE:
+        yield from _check_used(endpoint, located.param, place)
+        return
     if endpoint.graphql is not None:
         yield from check_variable(located.param, place)
     elif fault := name_fault(located.param, located.location, endpoint.body):
@@ -59,6 +64,13 @@ def _check_param(endpoint: Endpoint, located: Incremental, place: str, auth: Aut
         yield Problem(place, "is what auth adds; expected another name")
     if _written(located.param, located.location) in _of_the_pages(endpoint, located.location):
         yield Problem(place, "is a parameter of the pagination; expected another name")
+
+
+def _check_used(endpoint: Endpoint, name: str, place: str) -> Iterator[Problem]:
+    """A variable that no text names would let every sync read everything, and say that it does not."""
+    request = jsontext.dump(endpoint.model_dump(mode="json", exclude={"incremental", "response_mapping"}))
+    if not re.search(rf"\b{re.escape(name)}\b", request):
+        yield Problem(place, f"is in no text of the request; expected {{{{{name}}}}} where the time goes")
 
 
 def _of_the_pages(endpoint: Endpoint, location: str) -> set[str]:

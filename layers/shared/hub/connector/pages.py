@@ -7,12 +7,13 @@ from typing import Any
 
 import orjson
 
-from hub.connector.actions import ANOTHER_TRY, UNREAD, Judged
+from hub.connector.actions import UNREAD, Judged
 from hub.connector.ahead import Place
 from hub.connector.auth_config import Auth
 from hub.connector.authenticate import Signer, TokenSource
 from hub.connector.conditional import NOT_MODIFIED, Validators, validators_of
-from hub.connector.exchange import NOT_REPEATED, Channel, Exchange
+from hub.connector.exchange import Channel, Exchange
+from hub.connector.failures import MAX_REFUSAL_CHARS, Failures, described
 from hub.connector.incremental import Watermark
 from hub.connector.paging import Answered
 from hub.connector.position import REMEMBERED, Position, digest
@@ -20,22 +21,19 @@ from hub.connector.requests import Draft
 from hub.connector.select import Record
 from hub.connector.urls import without_query
 from hub.core import clock
-from hub.core.errors import BadRequest, Refused, Retryable
+from hub.core.errors import BadRequest, Refused
 from hub.mapping.lookups import FindDocuments
 from hub.mapping.paths import PathFailed
 from hub.outbound.calls import Reply
-from hub.outbound.retry import Sender, asked_delay_s
+from hub.outbound.retry import Sender
 
 NO_CONTENT = (204, 205)
 # A provider that forgets where we were again and again would be read for ever.
 MAX_RESTARTS = 3
-MAX_MESSAGE_CHARS, MAX_REFUSAL_CHARS = 500, 700  # of the provider; with our own words
-RETRYABLE = frozenset({408, 429})
 NUMBERED = ("offset", "page")
 # Whoever may write connectors could otherwise have a stored secret sent back and read it in a document.
 REPEATS_A_SECRET = "the record repeats a secret of the connector; it is not stored"  # noqa: S105
 CARRIES_A_SECRET = "The next page's address carries a secret; it was not followed."  # noqa: S105
-HINTS = {401: " (the credentials were refused)", 403: " (the credentials do not allow this)"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +90,7 @@ class PageRun:
         self._limit = exchange.paging.limit_of(self._first) if exchange.paging else None
         self._validators = means.validators
         self._channel = Channel(exchange, Signer(auth, means.secrets, means.tokens), means.client, means.most_ahead)
+        self._failures = Failures(self._channel, exchange.selection)
 
     def fetch(self, position: Position | None = None, give_up_at: float | None = None) -> Page:
         """Return the page at `position`, None = the first; `give_up_at` is a time of `time.monotonic()`.
@@ -105,7 +104,7 @@ class PageRun:
         except PathFailed as cause:
             raise Refused(f"The answer cannot be searched: {cause}", status=reply.status) from None
         except Refused as cause:
-            raise Refused(self._told(cause.message, MAX_REFUSAL_CHARS), status=reply.status) from None
+            raise Refused(self._failures.told(cause.message, MAX_REFUSAL_CHARS), status=reply.status) from None
 
     def close(self) -> None:
         """Leave alone what was fetched ahead."""
@@ -141,7 +140,7 @@ class PageRun:
 
     def _restart(self, draft: Draft, reply: Judged, position: Position | None) -> Position:
         if position is None or position.restarts >= MAX_RESTARTS:
-            raise self._failure(draft, reply)
+            raise self._failures.of(draft, reply)
         return Position("first", pages=position.pages, restarts=position.restarts + 1)
 
     def _send_ahead(self, following: Position, answered: Answered) -> None:
@@ -157,40 +156,17 @@ class PageRun:
 
     def _document(self, draft: Draft, reply: Judged) -> Any:
         if not reply.is_good:
-            raise self._failure(draft, reply)
+            raise self._failures.of(draft, reply)
         if reply.document is not UNREAD:
             return reply.document
         if reply.status in NO_CONTENT or (not reply.body and draft.method != "GET"):
             return None
+        if not self._exchange.selection.is_read:
+            return None
         try:
             return orjson.loads(reply.body)
         except orjson.JSONDecodeError:
-            raise Refused(f"The answer is not JSON: {_described(reply)}.") from None
-
-    def _failure(self, draft: Draft, reply: Judged) -> Refused | Retryable:
-        message = self._channel.hide(f"{draft.method} {without_query(draft.url)} answered {reply.status}")
-        message += HINTS.get(reply.status, "")
-        if said := self._said(reply):
-            message += f": {said}"
-        if reply.message:
-            message += f" ({reply.message})"
-        if reply.action not in ANOTHER_TRY and (reply.action is not None or not _is_passing(reply.status)):
-            return Refused(message, status=reply.status)
-        if reply.is_rate_limit or self._channel.may_repeat(draft.method):
-            return Retryable(message, retry_after_s=asked_delay_s(reply), status=reply.status)
-        return Refused(f"{message}. {NOT_REPEATED}", status=reply.status)
-
-    def _said(self, reply: Reply) -> str:
-        """Return the provider's message, or the beginning of its answer."""
-        try:
-            said = self._exchange.selection.error(orjson.loads(reply.body))
-        except (orjson.JSONDecodeError, PathFailed):
-            said = None
-        return self._told(said or reply.body.decode(errors="replace"))
-
-    def _told(self, text: str, most: int = MAX_MESSAGE_CHARS) -> str:
-        """Return a provider's words for a message; hidden before they are cut, or half a secret could stay."""
-        return " ".join(self._channel.hide(text).split())[:most]
+            raise Refused(f"The answer is not JSON: {described(reply)}.") from None
 
     def _following(self, answered: Answered, position: Position | None, body: str) -> Position | str:
         paging = self._exchange.paging
@@ -287,11 +263,3 @@ def _repetition(position: Position) -> str:
     """
     is_heeded = position.kind in NUMBERED and position.pages >= 2 and not position.restarts
     return "last_page_repeated" if is_heeded else "repeated_page"
-
-
-def _is_passing(status: int) -> bool:
-    return status in RETRYABLE or status >= 500
-
-
-def _described(reply: Reply) -> str:
-    return f"status {reply.status}, {len(reply.body)} bytes, {reply.headers.get('content-type', 'no content-type')}"

@@ -135,9 +135,14 @@ def _cursor(config: Pagination) -> Paging:
         return "cursor_null" if cursor is None else Position("cursor", cursor=cursor)
 
     def at(draft: Draft, position: Position) -> Draft:
-        return place.write(draft, position.cursor)
+        return place.write(draft if config.next_path is None else _moved(draft, config.next_path), position.cursor)
 
     return Paging("cursor", _start(config), at, after, _limit_of(config))
+
+
+def _moved(draft: Draft, next_path: str) -> Draft:
+    """Return the request to where the other pages are, which takes nothing but a cursor."""
+    return replace(draft, url=draft.url + next_path, params=(), body=None)
 
 
 def _link(config: Pagination, added_by_auth: frozenset[str]) -> Paging:

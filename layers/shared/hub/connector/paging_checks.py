@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pydantic.alias_generators import to_camel
 
 from hub.connector.auth_config import ApiKeyAuth, Auth, BasicAuth, BearerAuth, CustomHeaderAuth, OAuth2Auth
+from hub.connector.batch_config import WHOLE_BODY
 from hub.connector.bodies import JSON, TEXT
 from hub.connector.checks import check_path, header_name_fault
 from hub.connector.graphql_checks import check_variable
 from hub.connector.paging import PARAMS, header_name, page_size, pagination_of
 from hub.connector.request_config import Endpoint, RequestBody
 from hub.connector.response_config import Pagination
+from hub.connector.urls import has_dot_segment
 from hub.core.errors import Problem
 from hub.mapping.paths import BadPath, target_steps
 from hub.outbound.calls import HEADER_NAME
@@ -33,6 +35,8 @@ def check_pagination(endpoint: Endpoint, place: str, auth: Auth | None) -> Itera
     yield from _check_location(endpoint, config, f"{place}/location")
     yield from _check_names(endpoint, config, place, auth)
     yield from check_path(config.cursor_path, f"{place}/cursorPath")
+    if config.next_path is not None and (config.type != "cursor" or has_dot_segment(config.next_path)):
+        yield Problem(f"{place}/nextPath", "expected a path without dots behind that of a cursor pagination")
     yield from _check_link(config.next_link_path, f"{place}/nextLinkPath")
     yield from _check_end(config, f"{place}/endCondition")
 
@@ -41,6 +45,8 @@ def takes_fields(endpoint: Endpoint) -> bool:
     """Say whether there is a body to which a field can be added."""
     if endpoint.graphql is not None:
         return True
+    if endpoint.body is None and endpoint.batch is not None:
+        return endpoint.batch.items_path != WHOLE_BODY
     if endpoint.body is None:
         return endpoint.pagination is not None and endpoint.pagination.location == "body"
     return _has_fields(endpoint.body)

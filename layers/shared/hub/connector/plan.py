@@ -1,11 +1,11 @@
 """An endpoint, compiled: the test button, the preview and the sync run the very same plan."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hub.connector.actions import compile_actions
 from hub.connector.auth_config import Auth, NoAuth
-from hub.connector.authenticate import query_names
+from hub.connector.authenticate import path_key, query_names
 from hub.connector.definition import ConnectorDefinition
 from hub.connector.ends import end_condition
 from hub.connector.exchange import Exchange
@@ -47,8 +47,11 @@ class Plan:
 
         Raises BadRequest for a missing or wrong parameter.
         """
-        draft = self.draft(variables)
-        return draft if self.increment is None or since is None else self.increment.asked(draft, since)
+        if self.increment is None or since is None:
+            return self.draft(variables)
+        if self.increment.variable is not None:
+            variables = replace(variables, params={**variables.params, self.increment.variable: since})
+        return self.increment.asked(self.draft(variables), since)
 
     def bind(self, variables: Variables, means: Means, since: Value | None = None) -> PageRun:
         """Return the run over the endpoint's pages.
@@ -60,8 +63,8 @@ class Plan:
 
 def compile_endpoint(definition: ConnectorDefinition, endpoint_id: str) -> Plan:
     """Return the plan of one endpoint of a definition that `parse_definition` accepted."""
-    endpoint = _endpoint(definition, endpoint_id)
-    auth, base_url = definition.auth or NoAuth(type="none"), definition.base_url or ""
+    endpoint = endpoint_of(definition, endpoint_id)
+    auth, base_url = definition.auth or NoAuth(type="none"), endpoint.base_url or definition.base_url or ""
     timeout_ms = endpoint.timeout or definition.timeout
     pagination = pagination_of(endpoint)
     exchange = Exchange(
@@ -77,14 +80,15 @@ def compile_endpoint(definition: ConnectorDefinition, endpoint_id: str) -> Plan:
     )
     return Plan(
         auth,
-        draft_builder(base_url, definition.default_headers, endpoint),
+        draft_builder(base_url, definition.default_headers, endpoint, path_key(auth)),
         exchange,
         limits=limits_of(definition, endpoint),
         rate_headers=rate_headers_of(definition, endpoint),
     )
 
 
-def _endpoint(definition: ConnectorDefinition, endpoint_id: str) -> Endpoint:
+def endpoint_of(definition: ConnectorDefinition, endpoint_id: str) -> Endpoint:
+    """Return one endpoint by its id; raises BadDefinition that names the others."""
     for endpoint in definition.endpoints:
         if endpoint.id == endpoint_id:
             return endpoint

@@ -4,14 +4,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from hub.connector.batch_config import Batch
 from hub.connector.error_config import ErrorAction
-from hub.connector.response_config import Pagination, ResponseMapping
+from hub.connector.response_config import TYPE_PATTERN, Pagination, ResponseMapping
 from hub.connector.strict import Strict
+from hub.connector.upload_config import Upload
 
 ValueType = Literal["string", "number", "boolean", "array"]
 ValueSource = Literal["static", "variable", "expression"]
 TimeoutMs = Annotated[int, Field(ge=1000, le=120_000)]
 ErrorStatus = Annotated[int, Field(ge=400, le=599)]
+Operation = Literal["health", "list", "search", "get", "upsert", "upload", "post"]
 
 
 class Param(Strict):
@@ -63,11 +66,14 @@ class GraphQL(Strict):
 
 
 class Incremental(Strict):
-    """`field` of a record says when it changed, `param` asks for what changed since; formats of `date`, or number."""
+    """`field` of a record says when it changed, `param` asks for what changed since; formats of `date`, or number.
+
+    As a `variable` it is what texts of the request call `{{param}}`.
+    """
 
     field: str = Field(min_length=1, max_length=1000)
     param: str = Field(min_length=1, max_length=1000)
-    location: Literal["query", "header", "body"] = "query"
+    location: Literal["query", "header", "body", "variable"] = "query"
     format: str = Field(default="ISO8601", max_length=100)
     param_format: str | None = Field(default=None, max_length=100)
     overlap_seconds: int | None = Field(default=None, ge=0, le=7 * 86_400)
@@ -94,17 +100,24 @@ class RetryConfig(Strict):
 
 
 class Endpoint(Strict):
+    """`base_url` is another address than the definition's; `entity` is the type of what is read or written."""
+
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
     name: str = Field(min_length=1, max_length=100)
     description: str | None = Field(default=None, max_length=2000)
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    base_url: str | None = Field(default=None, max_length=2048)
     path: str = Field(max_length=2048)
+    operation: Operation | None = None
+    entity: str | None = Field(default=None, pattern=TYPE_PATTERN)
     query_params: list[Param] = Field(default=[], max_length=100)
     path_params: list[Param] = Field(default=[], max_length=50)
     headers: dict[str, str] = Field(default={}, max_length=50)
     body: RequestBody | None = None
     graphql: GraphQL | None = None
-    response_mapping: ResponseMapping
+    batch: Batch | None = None
+    upload: Upload | None = None
+    response_mapping: ResponseMapping | None = None
     pagination: Pagination | None = None
     incremental: Incremental | None = None
     rate_limit: RateLimit | None = None
@@ -113,3 +126,8 @@ class Endpoint(Strict):
     error_actions: list[ErrorAction] = Field(default=[], max_length=50)
     idempotent: bool = False
     tags: list[str] = Field(default=[], max_length=50)
+
+    @property
+    def reads_records(self) -> bool:
+        """Whether its answers are read as records, so that it must say where they are."""
+        return self.batch is None and self.upload is None and self.operation in (None, "list", "search")

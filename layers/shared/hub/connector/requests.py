@@ -8,7 +8,7 @@ from urllib.parse import quote
 from hub.connector.bodies import Body, body_builder
 from hub.connector.graphql_requests import graphql_body
 from hub.connector.request_config import Endpoint, Param
-from hub.connector.urls import has_dot_segment
+from hub.connector.urls import LITERAL_PATH, has_dot_segment
 from hub.connector.values import source, texts, typed
 from hub.connector.variables import BadText, Variables, filler
 from hub.core.errors import BadRequest
@@ -17,7 +17,6 @@ from hub.mapping.paths import MISSING
 from hub.outbound.calls import HEADER_VALUE
 
 PATH_VARIABLE = re.compile(r"\{([^{}/]+)\}")
-LITERAL_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 DEFAULT_HEADERS = {"accept": "application/json"}
 
 Texts = Callable[[Variables], list[str]]
@@ -33,7 +32,10 @@ class BadPart(BadText):
 
 @dataclass(frozen=True)
 class Draft:
-    """A request without credentials: `url` has a query only when it is a link that the provider gave."""
+    """A request without credentials: `url` has a query only when it is a link that the provider gave.
+
+    A key that belongs into the path is still its `{name}` there, so that the URL may be shown.
+    """
 
     method: str
     url: str
@@ -43,10 +45,13 @@ class Draft:
 
 
 def draft_builder(
-    base_url: str, default_headers: Mapping[str, str], endpoint: Endpoint
+    base_url: str, default_headers: Mapping[str, str], endpoint: Endpoint, path_key: str | None = None
 ) -> Callable[[Variables], Draft]:
-    """Return a function that builds the request; it raises BadRequest naming the parameter, this raises BadText."""
-    path = path_builder(endpoint.path, {param.name: parameter(param) for param in endpoint.path_params})
+    """Return a function that builds the request; it raises BadRequest naming the parameter, this raises BadText.
+
+    `path_key` is the path variable that authentication fills.
+    """
+    path = path_builder(endpoint.path, {param.name: parameter(param) for param in endpoint.path_params}, path_key)
     query = [(param.name, parameter(param)) for param in endpoint.query_params]
     body = _body(endpoint)
     headers = header_builder(default_headers, endpoint.headers)
@@ -87,14 +92,22 @@ def parameter(param: Param) -> Texts:
     return get
 
 
-def path_builder(path: str, variables_of: Mapping[str, Texts]) -> Callable[[Variables], str]:
-    """Return a function that fills `/users/{id}`; a value becomes one segment and never leaves it."""
+def path_builder(
+    path: str, variables_of: Mapping[str, Texts], path_key: str | None = None
+) -> Callable[[Variables], str]:
+    """Return a function that fills `/users/{id}`; a value becomes one segment and never leaves it.
+
+    `{path_key}` stays as it is written.
+    """
     literals, names = PATH_VARIABLE.split(path)[::2], PATH_VARIABLE.findall(path)
     _check_literals(path, literals)
-    if unknown := [name for name in names if name not in variables_of]:
+    if unknown := [name for name in names if name not in variables_of and name != path_key]:
         raise BadPart("", f"expected a pathParam named {unknown[0]!r}, found none")
-    pattern = "%s".join(literal.replace("%", "%%") for literal in literals)
-    parts = [(name, variables_of[name]) for name in names]
+    places = [f"{{{name}}}".replace("%", "%%") if name == path_key else "%s" for name in names]
+    pattern = "".join(
+        literal.replace("%", "%%") + place for literal, place in zip(literals, [*places, ""], strict=True)
+    )
+    parts = [(name, variables_of[name]) for name in names if name != path_key]
 
     return lambda variables: pattern % tuple(_segment(name, texts_of(variables)) for name, texts_of in parts)
 

@@ -42,13 +42,13 @@ class MetadataMapping(Strict):
 
 
 class ResponseMapping(Strict):
-    """Without `field_mappings` a record becomes the document as it is."""
+    """Without `field_mappings` a record becomes the document as it is; only what is not read has no `data_path`."""
 
-    data_path: str = Field(max_length=LONGEST_PATH)
+    data_path: str | None = Field(default=None, max_length=LONGEST_PATH)
     key_field: str | None = Field(default=None, min_length=1, max_length=200)
     field_mappings: list[FieldMapping] = Field(default=[], max_length=500)
     target_shard_type_id: str | None = Field(default=None, pattern=TYPE_PATTERN)
-    identifier_field: str = Field(min_length=1, max_length=LONGEST_PATH)
+    identifier_field: str | None = Field(default=None, min_length=1, max_length=LONGEST_PATH)
     error_path: str | None = Field(default=None, max_length=LONGEST_PATH)
     metadata_mapping: MetadataMapping | None = None
 
@@ -61,7 +61,10 @@ class EndCondition(Strict):
 
 
 class Pagination(Strict):
-    """`location` is where the parameters go; in a body a name may be a path such as `$.page.cursor`."""
+    """`location` is where the parameters go; in a body a name may be a path such as `$.page.cursor`.
+
+    With `next_path`, which is put behind the path, the pages after the first are asked for with the cursor alone.
+    """
 
     type: Literal["offset", "cursor", "page", "link"]
     location: Literal["query", "header", "body"] = "query"
@@ -73,5 +76,6 @@ class Pagination(Strict):
     page_param: str | None = Field(default=None, min_length=1, max_length=200)
     page_size_param: str | None = Field(default=None, min_length=1, max_length=200)
     next_link_path: str | None = Field(default=None, max_length=LONGEST_PATH)
+    next_path: str | None = Field(default=None, pattern=r"^/[A-Za-z0-9._~/-]{1,199}$")
     end_condition: EndCondition | None = None
     max_pages: int | None = Field(default=None, ge=1, le=100_000)

@@ -45,14 +45,26 @@ def secret_handles(raw: Json) -> set[str]:
 
 
 def origins(raw: Json) -> dict[str, str]:
-    """Return, by pointer, the origin each secret is sent to; a stored secret must not follow a change of it.
+    """Return, by pointer, the origins each secret is sent to; a stored secret must not follow a change of them.
 
-    What goes to the tokenUrl is bound to the baseUrl too: the access token that it gives is sent there. A webhook
-    secret is sent nowhere and has none.
+    They are those of the baseUrl and of the endpoints that have another one. What goes to the tokenUrl is bound to them
+    too: the access token that it gives is sent there. Where tokens can be revoked, they are sent there as well. A
+    webhook secret is sent nowhere and has none.
     """
-    base, token = _origin_of(raw.get("baseUrl")), _origin_of(_object(raw, "auth").get("tokenUrl"))
-    places = secret_fields(raw).keys() - {WEBHOOK_SECRET}
-    return {place: f"{token} {base}" if place in _FOR_TOKEN_URL else base for place in places}
+    auth, called = _object(raw, "auth"), _called(raw)
+    token = _origin_of(auth.get("tokenUrl"))
+    revoked = f" {_origin_of(auth['revocationUrl'])}" if auth.get("revocationUrl") else ""
+    of_tokens = dict.fromkeys(_FOR_TOKEN_URL, f"{token} {called}{revoked}") | {"/auth/accessToken": called + revoked}
+    return {place: of_tokens.get(place, called) for place in secret_fields(raw).keys() - {WEBHOOK_SECRET}}
+
+
+def _called(raw: Json) -> str:
+    """Return the origins that endpoints are called at, that of the baseUrl first."""
+    base = _origin_of(raw.get("baseUrl"))
+    endpoints = raw.get("endpoints")
+    own = [each.get("baseUrl") for each in endpoints if isinstance(each, dict)] if isinstance(endpoints, list) else []
+    others = {_origin_of(url) for url in own if url is not None} - {base}
+    return " ".join([base, *sorted(others)])
 
 
 def misplaced_handles(raw: Any) -> list[str]:

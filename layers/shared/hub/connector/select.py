@@ -31,13 +31,17 @@ class Record:
 
 @dataclass(frozen=True)
 class Selection:
-    """`data` gives the records of an answer; `records` maps all of a page; `error` the provider's message or None."""
+    """`data` gives the records of an answer; `records` maps all of a page; `error` the provider's message or None.
+
+    Where nothing `is_read` an answer has no records and need not be JSON.
+    """
 
     data: Callable[[Any], list[Any]]
     records: Callable[[Sequence[Any], FindDocuments | None], list[Record]]
     error: Callable[[Any], str | None]
     total: Callable[[Any], int | None]
     page_info: Callable[[Any], Any]
+    is_read: bool = True
 
 
 def selection(config: ResponseMapping) -> Selection:
@@ -55,6 +59,7 @@ def selection(config: ResponseMapping) -> Selection:
         error=error,
         total=lambda document: _count(total(document)),
         page_info=_optional(metadata.page_info if metadata else None),
+        is_read=config.data_path is not None or config.error_path is not None,
     )
 
 
@@ -101,6 +106,8 @@ def _optional(path: str | None) -> Get:
 
 def _data(config: ResponseMapping, error: Callable[[Any], str | None]) -> Callable[[Any], list[Any]]:
     path, key_field = config.data_path, config.key_field
+    if path is None:
+        return _no_data(error)
     steps = steps_of(path)
     get, every = getter(path), finder(path)
 
@@ -114,6 +121,15 @@ def _data(config: ResponseMapping, error: Callable[[Any], str | None]) -> Callab
             return []
         one = _one(found, path, document)
         return [one] if key_field is None else _entries(one, key_field)
+
+    return data
+
+
+def _no_data(error: Callable[[Any], str | None]) -> Callable[[Any], list[Any]]:
+    def data(document: Any) -> list[Any]:
+        if message := error(document):
+            raise Refused(f"The provider answered with an error: {message}")
+        return []
 
     return data
 
@@ -145,6 +161,8 @@ def _count(value: Any) -> int | None:
 
 
 def _records(config: ResponseMapping) -> Callable[[Sequence[Any], FindDocuments | None], list[Record]]:
+    if config.identifier_field is None:
+        return lambda _, __: []
     rules = [mapping.rule() for mapping in config.field_mappings]
     map_page: MapPage = compile_page(rules) if rules else lambda raw, _: [dict(record) for record in raw]
     id_of = _identity(identifier(config.identifier_field), _takes_any(rules))

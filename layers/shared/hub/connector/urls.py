@@ -7,6 +7,8 @@ import re
 from urllib.parse import SplitResult, unquote, urlsplit
 
 FORBIDDEN_CHARACTER = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029]")
+LITERAL_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+NO_PATH = "expected letters, digits, -._~!$&'()*+,;=:@/ and percent-encoded others, without the segments '.' and '..'"
 DEFAULT_PORT = {"https": 443, "http": 80}
 
 
@@ -46,6 +48,13 @@ def origin(url: str) -> str:
 
 def has_dot_segment(path: str) -> bool:
     return any(unquote(segment) in (".", "..") for segment in path.split("/"))
+
+
+def is_path_text(text: str) -> bool:
+    """Say whether a text can stand in a path as it is, slashes too, and leads nowhere else."""
+    # Some servers decode %2F before they resolve dots.
+    segments = re.split(r"[/\\]", unquote(text))
+    return LITERAL_PATH.fullmatch(text) is not None and not any(segment in (".", "..") for segment in segments)
 
 
 def without_query(url: str) -> str:

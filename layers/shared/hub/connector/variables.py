@@ -1,7 +1,8 @@
 """`{{name}}` in a definition: which value it stands for when a request is built, and texts that contain it.
 
 A name is looked up in the caller's params, then in the integration's settings, then in the state of the sync;
-`params.x`, `settings.x` and `state.x` name one of them. Dots lead into objects, digits into lists.
+`params.x`, `settings.x` and `state.x` name one of them. Dots lead into objects, digits into lists. What stands behind a
+`|` is a filter, see `filters`.
 """
 
 import re
@@ -9,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.connector.filters import FILTERS, Filter
 from hub.core import jsontext
 from hub.core.errors import BadRequest
-from hub.mapping.config import as_text
+from hub.mapping.config import Unfit, as_text
 from hub.mapping.paths import MISSING, child
 
 PLACE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -33,9 +35,16 @@ class Variables:
 Find = Callable[[Variables], Any]
 
 
-def variable(name: str) -> Find:
-    """Return a function that gives the variable's value or MISSING."""
-    name = name.strip()
+def variable(text: str) -> Find:
+    """Return a function that gives the value of `name` or `name | filter`, or MISSING; it may raise BadRequest."""
+    name, *filters = (part.strip() for part in text.split("|"))
+    find = _named(name)
+    for filter_name in filters:
+        find = _filtered(find, name, _filter(filter_name))
+    return find
+
+
+def _named(name: str) -> Find:
     if not _NAME.fullmatch(name):
         raise BadText(f"expected a name such as contact.email between '{{{{' and '}}}}', found {name[:60]!r}")
     steps = name.split(".")
@@ -44,16 +53,31 @@ def variable(name: str) -> Find:
     return lambda variables: _first(variables, steps)
 
 
-def needed(name: str) -> Find:
+def _filter(name: str) -> Filter:
+    if name not in FILTERS:
+        raise BadText(f"expected a filter behind '|', one of {', '.join(FILTERS)}, found {name[:60]!r}")
+    return FILTERS[name]
+
+
+def _filtered(find: Find, name: str, change: Filter) -> Find:
+    def get(variables: Variables) -> Any:
+        value = find(variables)
+        try:
+            return MISSING if value is MISSING else change(value)
+        except Unfit as cause:
+            raise BadRequest(f"The value of {name!r} does not fit its place: {cause}.", parameter=name) from cause
+
+    return get
+
+
+def needed(text: str) -> Find:
     """Return a function that gives the variable's value; a missing one raises BadRequest, null is a value."""
-    find = variable(name)
+    find, name = variable(text), text.partition("|")[0].strip()
 
     def get(variables: Variables) -> Any:
         value = find(variables)
         if value is MISSING:
-            raise BadRequest(
-                f"The request needs a value for {name.strip()!r}, which is not given.", parameter=name.strip()
-            )
+            raise BadRequest(f"The request needs a value for {name!r}, which is not given.", parameter=name)
         return value
 
     return get

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """`body` is JSON data, or None for no body."""
+    """`body` is JSON data, a text, bytes as another system gave them, or None for no body."""
 
     status: int
     body: Any = None

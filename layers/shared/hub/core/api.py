@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import parse_qsl
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -90,7 +91,7 @@ class Api:
             status=answer.status,
             duration_ms=round((time.perf_counter() - started) * 1000),
             request_id=request.id,
-            code=answer.body["error"]["code"] if answer.status >= 400 and answer.body else None,
+            code=_code_of(answer),
             **{"tenant": request.tenant_id, **request.facts},
         )
         return _gateway_response(request, answer)
@@ -152,6 +153,11 @@ class Request:
         """The whole URL that was called, with its query as it was sent; it may hold a secret."""
         query = self._event.get("rawQueryString")
         return f"{self.base_url}{self._event['rawPath']}{'?' if query else ''}{query or ''}"
+
+    @property
+    def query_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The query's parameters in their order, also those that come twice or are empty."""
+        return tuple(parse_qsl(self._event.get("rawQueryString") or "", keep_blank_values=True))
 
     @property
     def source_ip(self) -> str:
@@ -314,10 +320,13 @@ def _refusal(error: HubError, request: Request) -> Answer:
 
 
 def _gateway_response(request: Request, answer: Answer) -> dict[str, Any]:
-    headers = {"X-Request-Id": request.id, "Cache-Control": "no-store", **answer.headers}
-    headers |= request.allowance.headers if request.allowance else {}
+    headers = {"X-Request-Id": request.id, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    headers |= {**answer.headers, **(request.allowance.headers if request.allowance else {})}
     if answer.body is None:
         return {"statusCode": answer.status, "headers": headers}
+    if isinstance(answer.body, bytes):
+        encoded = base64.b64encode(answer.body).decode()
+        return {"statusCode": answer.status, "headers": headers, "body": encoded, "isBase64Encoded": True}
     text = answer.body if isinstance(answer.body, str) else jsontext.dump(answer.body)
     headers.setdefault("Content-Type", "application/json")
     if request.route.method == "GET" and answer.status == 200 and "Cache-Control" not in answer.headers:
@@ -325,6 +334,12 @@ def _gateway_response(request: Request, answer: Answer) -> dict[str, Any]:
         if headers["ETag"] in request.headers.get("if-none-match", ""):
             return {"statusCode": 304, "headers": headers}
     return {"statusCode": answer.status, "headers": headers, "body": text}
+
+
+def _code_of(answer: Answer) -> str | None:
+    """Return the code of an error of the hub; another system's answer that was passed on has none."""
+    is_ours = answer.status >= 400 and isinstance(answer.body, dict)
+    return str(answer.body["error"]["code"]) if is_ours else None
 
 
 def _cache_headers(route: Route, text: str) -> dict[str, str]:

@@ -26,12 +26,14 @@ class Settings:
     event_queue_url: str
     delivery_queue_url: str
     inbound_queue_url: str
+    connection_queue_url: str
     retention_days: int
     rate_limits: Mapping[str, int]
     sync_lease_s: int
     sync_interval_s: int
     range_reads_from: int
     outbound_allowed_private: str
+    return_origins: tuple[str, ...]
     own_hosts: tuple[str, ...]
 
 
@@ -61,12 +63,14 @@ def settings() -> Settings:
         event_queue_url=read.text("EVENT_QUEUE_URL"),
         delivery_queue_url=read.text("DELIVERY_QUEUE_URL"),
         inbound_queue_url=read.text("INBOUND_QUEUE_URL"),
+        connection_queue_url=read.text("CONNECTION_QUEUE_URL"),
         retention_days=read.number("RETENTION_DAYS"),
         rate_limits=read.numbers("RATE_LIMITS", at_least="integration"),
         sync_lease_s=read.number("SYNC_LEASE_S"),
         sync_interval_s=read.number("SYNC_INTERVAL_S"),
         range_reads_from=read.number("RANGE_READS_FROM"),
         outbound_allowed_private=read.text("OUTBOUND_ALLOWED_PRIVATE"),
+        return_origins=read.optional_names("RETURN_ORIGINS"),
         own_hosts=read.optional_names("OWN_HOSTS"),
     )
     read.complain()
@@ -82,6 +86,15 @@ def token_settings() -> TokenSettings:
         jwks_url=read.text("JWKS_URL"),
         tenant_claim=read.text("TENANT_CLAIM"),
     )
+    read.complain()
+    return found
+
+
+@cache
+def dashboard_url() -> str:
+    """Return where a browser is sent after OAuth when nothing else was asked for; only the OAuth function has it."""
+    read = _Reader(os.environ)
+    found = read.text("DASHBOARD_URL")
     read.complain()
     return found
 

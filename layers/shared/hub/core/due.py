@@ -44,6 +44,7 @@ DELIVERIES = Family("delivery", 8)
 INBOUND = Family("inbound", 4)
 JOBS = Family("job", 4)
 REDO = Family("redo", 1)
+CONNECTIONS = Family("connection", 2)
 
 
 def overdue(activity: Table, family: Family, by_epoch_s: float, most: int = MOST_PER_SHARD) -> Iterator[Item]:

@@ -89,6 +89,13 @@ class IntegrationNotFound(NotFound):
         super().__init__("No integration has this id in your tenant.")
 
 
+class ProviderNotFound(NotFound):
+    code = "PROVIDER_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("The catalogue has no provider of this id.")
+
+
 class Conflict(HubError):
     status = 409
     code = "CONFLICT"

@@ -9,7 +9,7 @@ from hub.core.caller import Caller
 from hub.core.clock import DAY_S
 from hub.core.idempotency import Reservation
 from hub.core.ids import new_id
-from hub.core.tables import IS_NEW, ConditionFailed, Put, Tables, Write, key
+from hub.core.tables import IS_NEW, ConditionFailed, Key, Put, Table, Tables, Write, key
 
 
 class Change:
@@ -20,7 +20,7 @@ class Change:
     ) -> None:
         self.tables = tables
         self.caller = caller
-        self._request_id = request_id
+        self.request_id = request_id
         self.keep_days = keep_days
         self._reservation = reservation
         self._writes: list[Write] = []
@@ -28,6 +28,14 @@ class Change:
 
     def add(self, *writes: Write) -> None:
         self._writes += writes
+
+    def pending(self, table: Table, place: Key) -> Write | None:
+        """Return what this change writes to an item, if it does: a transaction may hold one write of each."""
+        return next((write for write in self._writes if write.table is table and write.place == place), None)
+
+    def replace(self, former: Write, write: Write) -> None:
+        """Let `write` stand where `former` stood."""
+        self._writes = [write if each is former else each for each in self._writes]
 
     def audit(self, action: str, target: str, **facts: Any) -> None:
         """Record who did what to which thing; `facts` are small and never secrets."""
@@ -39,19 +47,27 @@ class Change:
             "actor": self.caller.actor,
             "action": action,
             "target": target,
-            "requestId": self._request_id,
+            "requestId": self.request_id,
             "facts": jsontext.dump(facts),
             "expiresEpochS": int(clock.epoch_s()) + self.keep_days * DAY_S,
         }
         self.add(Put(self.tables.activity, entry, IS_NEW))
 
-    def tell(self, event_type: str, data: dict[str, Any]) -> None:
-        """Publish an event of the hub about this change; the edge has it routed once the request is answered."""
+    def tell(self, event_type: str, data: dict[str, Any], user: str = "") -> None:
+        """Publish an event of the hub about this change; the edge has it routed once the request is answered.
+
+        `user` is whom alone it concerns, "" = the tenant.
+        """
         from hub.core import events  # queues and threads: only for who has something to tell
 
         event = events.new(self.caller.tenant, event_type, data, self.keep_days)
+        event |= {"userId": user} if user else {}
         self.told.append(event)
         self.add(events.write(self.tables, event))
+
+    def keep(self) -> None:
+        """Write everything without an answer that a repeat would get: for what was done and then refused."""
+        self.tables.write(*self._writes)
 
     def commit(self, answer: Answer, repeated: Answer | None = None) -> Answer:
         """Write everything and return `answer`, or the one that a twin of this request got first.

@@ -40,6 +40,28 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode()
 
 
+def merged(target: Any, patch: Any) -> Any:
+    """Return `target` after a JSON merge patch (RFC 7396)."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
+
+
+def identity(value: Any) -> Any:
+    """Return what two JSON values share exactly when they are equal: 1 and 1.0, but not 1 and true."""
+    if isinstance(value, dict):
+        return "object", frozenset((name, identity(each)) for name, each in value.items())
+    if isinstance(value, list):
+        return "list", tuple(map(identity, value))
+    return isinstance(value, bool), value
+
+
 def _refuse_extremes(value: Any) -> None:
     parents: list[Any] = [[value]]
     for _ in range(MAX_DEPTH + 1):

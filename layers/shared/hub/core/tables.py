@@ -73,6 +73,10 @@ class Put:
     only_if: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def place(self) -> Key:
+        return {"pk": self.item["pk"], "sk": self.item["sk"]}
+
     def request(self) -> dict[str, Any]:
         return {"Put": {"Item": encode_item(self.item), **_condition(self.table, self.only_if, self.values)}}
 
@@ -87,6 +91,10 @@ class Update:
     values: Mapping[str, Any] = field(default_factory=dict)
     only_if: str = ""
 
+    @property
+    def place(self) -> Key:
+        return self.key
+
     def request(self) -> dict[str, Any]:
         expression, names = with_placeholders(self.change)
         parts = _condition(self.table, self.only_if, self.values)
@@ -100,6 +108,10 @@ class Delete:
     key: Key
     only_if: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Key:
+        return self.key
 
     def request(self) -> dict[str, Any]:
         return {"Delete": {"Key": encode_item(dict(self.key)), **_condition(self.table, self.only_if, self.values)}}
@@ -262,6 +274,8 @@ class Tables:
 
     def write(self, *writes: Write) -> None:
         """Do all of it or nothing; one write goes out alone, at half the price. Raises ConditionFailed, Contended."""
+        if not writes:
+            return
         try:
             if len(writes) == 1:
                 self._write_one(writes[0].request())

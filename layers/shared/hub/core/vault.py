@@ -61,7 +61,10 @@ class Vault:
 
         None when there is nothing to store and nothing was stored. The caller puts it into its own transaction.
         """
-        place = key(tenant, kind, record_id)
+        return self.store_at(key(tenant, kind, record_id), new, kept)
+
+    def store_at(self, place: Key, new: Mapping[str, str], kept: Iterable[str] = ()) -> Put | None:
+        """Return the same write for a record of any key: the hub's own have no tenant."""
         present = self.credentials.get(place)
         if present is None and not new:
             return None
@@ -75,7 +78,11 @@ class Vault:
 
     def read(self, tenant: Tenant, kind: str, record_id: str) -> Secrets:
         """Return the secrets of a record in clear, by field; {} where there is none. Raises SecretUnreadable."""
-        record = self.credentials.get(key(tenant, kind, record_id))
+        return self.read_at(key(tenant, kind, record_id))
+
+    def read_at(self, place: Key) -> Secrets:
+        """Return the same of a record of any key."""
+        record = self.credentials.get(place)
         return Secrets() if record is None else self.opened(record)
 
     def opened(self, record: Item) -> Secrets:

@@ -32,6 +32,7 @@ from hub.outbound.guard import Guard
 
 Json = dict[str, Any]
 
+CLIENT_SECRET = "/auth/clientSecret"  # noqa: S105  a place, not a secret
 MAX_DEFINITION_BYTES = 300 * 1024
 _ONLY_SHOWN = SET_BY_HUB | {"secretsRequired"}
 _SET_BY_UPDATE = (
@@ -97,6 +98,9 @@ def checked(raw: Json, guard: Guard) -> Json:
     definition = receiving.without_shown(check_definition(raw))
     auth = definition.get("auth") or {}
     addresses = {"/baseUrl": definition.get("baseUrl"), "/auth/tokenUrl": auth.get("tokenUrl")}
+    addresses |= {
+        f"/endpoints/{index}/baseUrl": each.get("baseUrl") for index, each in enumerate(definition["endpoints"])
+    }
     problems = [Problem(place, reason) for place, url in addresses.items() if url and (reason := _refusal(guard, url))]
     if problems:
         raise BadDefinition("The definition names an address that the hub never calls.", problems)
@@ -245,8 +249,12 @@ def _refuse_unknown_handles(definition: Json, known: Iterable[str]) -> None:
 
 
 def _drop_tokens(change: Change, current: CustomIntegration, definition: Json) -> None:
-    """Delete the fetched tokens of a connector that authenticates in another way from now on."""
-    if uses_tokens(current.definition) and not uses_tokens(definition):
+    """Delete the fetched tokens of a connector that authenticates in another way from now on, or calls elsewhere.
+
+    What a user granted for one address is not for another, whatever client asks for the next token.
+    """
+    before, after = (origins(each).get(CLIENT_SECRET) for each in (current.definition, definition))
+    if uses_tokens(current.definition) and before != after:
         change.add(Delete(change.tables.credentials, key(change.caller.tenant, TOKENS_KIND, current.id)))
 
 

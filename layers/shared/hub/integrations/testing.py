@@ -1,4 +1,4 @@
-"""Tests a custom integration: one GET of its address, or the first pages of an endpoint with a preview of the mapping.
+"""Tests an integration: one GET of its address, or the first pages of an endpoint with a preview of the mapping.
 
 An endpoint runs by the plan that a sync runs by, with one try per page; nothing is stored but that it was tested.
 """
@@ -20,18 +20,19 @@ from hub.connector.rates import limits_of, rate_headers_of
 from hub.connector.urls import without_query
 from hub.connector.variables import Variables
 from hub.core import clock
-from hub.core.caller import Tenant
 from hub.core.errors import BadRequest, HubError, NotFound, UpstreamError
 from hub.core.ids import ulid
 from hub.core.journal import Change
 from hub.core.tables import Tables, Update
 from hub.core.vault import Vault
-from hub.integrations import advice, custom, plans, request_log, versions
+from hub.integrations import advice, connected, plans, request_log
+from hub.integrations.connected import Connected
+from hub.integrations.connections.marks import Marks
 from hub.integrations.custom import CustomIntegration
 from hub.integrations.expectations import Expected, compiled
 from hub.integrations.preview import Preview, Walk
 from hub.integrations.testing_models import EndpointTestConfig
-from hub.integrations.testing_tokens import Signature, signature
+from hub.integrations.testing_tokens import LONGEST_WAIT_S, Signature, signature
 from hub.outbound.budget import Limit, RateHeaders
 from hub.outbound.calls import Call, Reply
 from hub.outbound.retry import Sender, send_with_retries
@@ -50,14 +51,18 @@ OUT_OF_TIME = (
 
 @dataclass(frozen=True)
 class Tester:
-    """What a test needs from the function it runs in; `now` counts as `time.monotonic` does."""
+    """What a test needs from the function it runs in; `now` counts as `time.monotonic` does.
+
+    `marks` notes on a connection what becomes of its tokens.
+    """
 
     vault: Vault
     client: Sender
     tables: Tables
+    marks: Marks | None = None
     now: Callable[[], float] = time.monotonic
 
-    def test_connection(self, found: CustomIntegration, config: EndpointTestConfig) -> Json:
+    def test_connection(self, found: Connected, config: EndpointTestConfig) -> Json:
         """Return the TestResult of the healthEndpoint's first request.
 
         Without one: of a GET of the baseUrl; whatever answers without refusing the credentials is fine.
@@ -78,12 +83,21 @@ class Tester:
         error, note = advice.judged_connection(reply.status, without_query(call.url))
         return test.result(call, reply, error=error, note=note)
 
-    def test_endpoint(self, found: CustomIntegration, endpoint_id: str, config: EndpointTestConfig) -> Json:
+    def reach(self, found: Connected) -> tuple[Call, Reply]:
+        """Return a GET of the address without any credentials, and its answer; raises UpstreamError."""
+        definition = plans.definition_of(found.definition_text)
+        client = self._regulated(found, limits_of(definition, None), rate_headers_of(definition, None))
+        call = base_call(definition, Credentials(), connected.variables_of(found, {}))
+        timeout_s, give_up_at = definition.timeout / 1000, self.now() + LIMIT_S
+        reply = send_with_retries(client, call, ONE_TRY, timeout_s=timeout_s, give_up_at=give_up_at, idempotent=False)
+        return call, reply
+
+    def test_endpoint(self, found: Connected, endpoint_id: str, config: EndpointTestConfig) -> Json:
         """Return the TestResult of the endpoint's first pages.
 
         Raises NotFound for an endpoint that is not there, BadRequest for a parameter that is missing or wrong.
         """
-        if endpoint_id not in {endpoint["id"] for endpoint in found.definition["endpoints"]}:
+        if endpoint_id not in {endpoint["id"] for endpoint in found.found.definition["endpoints"]}:
             raise NotFound("The integration has no such endpoint.")
         test = self._prepare(found, config)
         if (unsigned := test.unsigned()) is not None:
@@ -96,7 +110,7 @@ class Tester:
             raise BadRequest(error or "The request could not be built.")
         return test.result(call, reply, error=error or walk.preview.refusal, **walk.view())
 
-    def _test_health(self, found: CustomIntegration, endpoint_id: str, test: "Test") -> Json:
+    def _test_health(self, found: Connected, endpoint_id: str, test: "Test") -> Json:
         error = None
         try:
             self._bound(found, endpoint_id, test)[1].fetch(give_up_at=test.give_up_at)
@@ -106,45 +120,48 @@ class Tester:
             raise BadRequest(error or "The request could not be built.")
         return test.result(test.witness.call, test.witness.reply, error=error)
 
-    def _bound(self, found: CustomIntegration, endpoint_id: str, test: "Test") -> tuple[Plan, PageRun]:
-        plan = tried_once(plans.plan_of(found.connector["definition"], endpoint_id))
+    def _bound(self, found: Connected, endpoint_id: str, test: "Test") -> tuple[Plan, PageRun]:
+        plan = tried_once(plans.plan_of(found.definition_text, endpoint_id))
         test.witness.client = self._regulated(found, plan.limits, plan.rate_headers)
         means = Means(
             client=test.witness,
             secrets=test.secrets,
             tokens=test.signed.tokens,
-            find_documents=partial(documents.find_many, self.tables.documents, Tenant.of_item(found.integration)),
+            find_documents=partial(documents.find_many, self.tables.documents, found.tenant),
         )
         pages = plan.bind(test.variables, means)
         return plan, pages
 
-    def _prepare(self, found: CustomIntegration, config: EndpointTestConfig) -> "Test":
+    def _prepare(self, found: Connected, config: EndpointTestConfig) -> "Test":
         began = self.now()
-        custom.must_have_secrets(found)
-        plans.must_have_address(found)
+        connected.must_be_sendable(found)
+        plans.must_have_address(found.found)
         expected = compiled(config.expectations)
-        definition = plans.definition_of(found.connector["definition"])
-        secrets = versions.secrets_of(self.tables.config, self.vault, found)
-        signed = signature(self.vault, self.client, found, definition, secrets)
+        definition = plans.definition_of(found.definition_text)
+        secrets = connected.secrets_of(self.tables.config, self.vault, found)
+        tokens = connected.token_source_of(
+            self.vault, self.client, found, secrets, marks=self.marks, wait_s=LONGEST_WAIT_S
+        )
+        signed = signature(definition, secrets, tokens)
         client = self._regulated(found, limits_of(definition, None), rate_headers_of(definition, None))
         return Test(
             definition=definition,
             secrets=secrets,
             signed=signed,
-            variables=Variables({**config.testBody, **config.testParams}),
+            variables=connected.variables_of(found, {**config.testBody, **config.testParams}),
             expected=expected,
             witness=Witness(client, signed.hide()),
             give_up_at=began + LIMIT_S,
         )
 
-    def _regulated(self, found: CustomIntegration, limits: Sequence[Limit], headers: RateHeaders) -> Sender:
+    def _regulated(self, found: Connected, limits: Sequence[Limit], headers: RateHeaders) -> Sender:
         """Return the way out for a test, which counts for the provider as a sync's calls do.
 
         It asks no circuit breaker: who tests wants to see what the provider says now, and what a half-done definition
         meets shall not hold back the syncs.
         """
         rules = Rules(has_breaker=False)
-        traffic = Traffic(self.tables.coordination, Tenant.of_item(found.integration), found.id, rules)
+        traffic = Traffic(self.tables.coordination, found.tenant, found.id, rules)
         return traffic.regulated(self.client, limits, headers)
 
     def _walk(self, walk: Walk, pages: PageRun, test: "Test") -> str | None:
@@ -195,7 +212,8 @@ class Test:
         refusal, call = self.signed.refusal, self.signed.asked
         if refusal is None or call is None:
             return None
-        return self.result(call, None, error=f"The hub got no access token. {refusal.message}")
+        error = f"The hub got no access token. {refusal.message}"
+        return self.result(call, None, error=error, reason=refusal.details.get("reason"))
 
     def result(self, call: Call, reply: Reply | None, *, error: str | None, **facts: Any) -> Json:
         """Return S000's TestResult; fields without a value are left out."""

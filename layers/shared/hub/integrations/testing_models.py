@@ -81,7 +81,10 @@ class Judged(BaseModel):
 
 
 class TestResult(BaseModel):
-    """S000's TestResult; `pages`, `records` and `stopReason` are those of an endpoint."""
+    """S000's TestResult; `pages`, `records` and `stopReason` are those of an endpoint.
+
+    `reason` is a code for why there is no access token.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -90,8 +93,31 @@ class TestResult(BaseModel):
     response: Response | None = None
     mappingPreview: MappingPreview | None = None
     error: str | None = None
+    reason: str | None = None
     note: str | None = None
     pages: int | None = None
     records: int | None = None
     stopReason: str | None = None
     expectations: list[Judged]
+
+
+class ConnectionTest(BaseModel):
+    """S001's answer to a test of a connection, S004's without `details`; `details.reason` is a code."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    success: bool
+    message: str | None = None
+    error: str | None = None
+    testedAt: str
+    responseTime: int | None = None
+    details: dict[str, Any] | None = None
+
+
+class TeamsTest(BaseModel):
+    """S003's testIntegration."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    success: bool
+    message: str

@@ -6,13 +6,10 @@ from hub.connector.auth_config import NoAuth, OAuth2Auth
 from hub.connector.authenticate import Credentials, Hide, Signer, TokenSource, forms_of
 from hub.connector.definition import ConnectorDefinition
 from hub.connector.probe import telling
-from hub.core.caller import Tenant
 from hub.core.errors import BadRequest, HubError, UpstreamError
-from hub.core.vault import Secrets, Vault
-from hub.integrations.custom import CustomIntegration
-from hub.integrations.tokens import token_source
+from hub.core.vault import Secrets
+from hub.integrations.tokens import Source
 from hub.outbound.calls import Call
-from hub.outbound.retry import Sender
 
 # With the token server's own 20 s still within the time of a test.
 LONGEST_WAIT_S = 4.0
@@ -44,13 +41,9 @@ class Signature:
         return hide_all
 
 
-def signature(
-    vault: Vault, client: Sender, found: CustomIntegration, definition: ConnectorDefinition, secrets: Secrets
-) -> Signature:
+def signature(definition: ConnectorDefinition, secrets: Secrets, tokens: Source | None) -> Signature:
     """Return what authentication adds to the calls of a test; raises BadDefinition for a secret that is not there."""
     auth = definition.auth or NoAuth(type="none")
-    tenant = Tenant.of_item(found.integration)
-    tokens = token_source(vault, client, tenant, found.id, auth, secrets, wait_s=LONGEST_WAIT_S)
     signer = Signer(auth, secrets, tokens)
     if not isinstance(auth, OAuth2Auth):
         return Signature(signer, signer.credentials(), None)

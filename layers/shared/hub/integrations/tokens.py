@@ -1,4 +1,4 @@
-"""Access tokens of OAuth 2.0 connectors: fetched and renewed by one worker at a time, whatever the number of callers.
+"""Access tokens of OAuth 2.0: fetched and renewed by one worker at a time, whatever the number of callers.
 
 The protocol: a lease in the token record, a re-read with the claim, one write that is
 conditional on lease and version, the old token as long as it is good, a cool-down after a failure.
@@ -7,18 +7,21 @@ conditional on lease and version, the old token as long as it is good, a cool-do
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 from uuid import uuid4
 
-from hub.connector.auth_config import Auth, OAuth2Auth
+from hub.connector.auth_config import OAuth2Auth
 from hub.connector.token_requests import CLIENT_SECRET, basic_pair, read_grant, token_call
 from hub.core import clock, logs
 from hub.core.caller import Tenant
 from hub.core.errors import BadRequest, HubError, Refused, Retryable, UpstreamError
 from hub.core.tables import key
 from hub.core.vault import Secrets, Vault
+from hub.integrations.connections.reasons import ACCESS_TOKEN_EXPIRED, SECRET_UNREADABLE, of_token_failure
 from hub.integrations.custom import TOKENS_KIND
 from hub.integrations.token_records import (
+    NO_TOKENS,
     Basis,
     Failure,
     LeaseLost,
@@ -45,8 +48,21 @@ ADVICE = {
     "refresh_token": "Check clientId and clientSecret, or enter a new refreshToken.",
     "authorization_code": "Check clientId and clientSecret, or connect the integration again.",
 }
+RECONNECT = "Connect the integration again."
 SUPERSEDED = "The connector was changed meanwhile; start again with its present definition."
 STILL_FETCHING = "Another worker has been fetching the access token for too long."
+
+
+class Told(Protocol):
+    """Who is told what becomes of a connection's tokens."""
+
+    def refused(self, reason: str, message: str) -> None:
+        """There is no access token, and no try by itself will get one."""
+        ...
+
+    def renewed(self, ends_s: float) -> None:
+        """A new access token was fetched; it lives until then (epoch seconds)."""
+        ...
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,8 +88,19 @@ class TokenStore:
     held: dict[tuple[str, str], Held] = field(default_factory=dict, repr=False)
 
     def source(self, tenant: Tenant, integration_id: str, auth: OAuth2Auth, secrets: Secrets) -> "Source":
-        """Return the tokens of one integration; nothing is read before one is asked for."""
-        return Source(self, tenant, integration_id, auth, secrets)
+        """Return the tokens of a connector that authenticates by its own definition; nothing is read before one is
+        asked for."""
+        place = key(tenant, TOKENS_KIND, integration_id)
+        record = TokenRecord(self.vault, place, Basis.of(auth, secrets), entered_tokens(auth, secrets))
+        return Source(self, record, auth, secrets)
+
+    def granted(
+        self, tenant: Tenant, name: str, auth: OAuth2Auth, secrets: Secrets, told: Told | None = None
+    ) -> "Source":
+        """Return the tokens of a connection, which the record of that name begins with."""
+        basis = replace(Basis.of(auth, secrets), is_granted=auth.grant_type != "client_credentials")
+        record = TokenRecord(self.vault, key(tenant, TOKENS_KIND, name), basis, NO_TOKENS)
+        return Source(self, record, auth, secrets, told)
 
     def hold(self, place: tuple[str, str], held: Held) -> None:
         if len(self.held) >= MOST_HELD:
@@ -81,33 +108,14 @@ class TokenStore:
         self.held[place] = held
 
 
-def token_source(
-    vault: Vault,
-    client: Sender,
-    tenant: Tenant,
-    integration_id: str,
-    auth: Auth,
-    secrets: Secrets,
-    wait_s: float = WAIT_S,
-) -> "Source | None":
-    """Return where the access tokens of one run come from; None for a connector that needs none."""
-    if not isinstance(auth, OAuth2Auth):
-        return None
-    return TokenStore(vault, client, wait_s=wait_s).source(tenant, integration_id, auth, secrets)
-
-
 class Source:
     """A `TokenSource`; it and its store may be shared by threads."""
 
     def __init__(
-        self, store: TokenStore, tenant: Tenant, integration_id: str, auth: OAuth2Auth, secrets: Secrets
+        self, store: TokenStore, record: TokenRecord, auth: OAuth2Auth, secrets: Secrets, told: Told | None = None
     ) -> None:
-        self._store, self._auth, self._secrets = store, auth, secrets
-        self._place = (tenant.id, integration_id)
-        self._basis = Basis.of(auth, secrets)
-        entered = entered_tokens(auth, secrets)
-        place = key(tenant, TOKENS_KIND, integration_id)
-        self._record = TokenRecord(store.vault, place, self._basis, entered)
+        self._store, self._record, self._auth, self._secrets = store, record, auth, secrets
+        self._place, self._basis, self._told = record.name, record.basis, told
         self._seen: deque[str] = deque(maxlen=MOST_SEEN)
 
     def current(self) -> str:
@@ -153,9 +161,16 @@ class Source:
             return Refused(SUPERSEDED)
         if tokens.failure and now < tokens.failure.until_s:
             return _repeated(tokens.failure, now)
+        if tokens.is_unreadable:
+            return Refused(f"The stored tokens cannot be decrypted. {RECONNECT}", reason=SECRET_UNREADABLE)
         if self._auth.grant_type != "client_credentials" and tokens.refresh_token is None:
-            return Refused(f"The access token is over and there is no refresh token. {ADVICE[self._auth.grant_type]}")
+            message = f"The access token is over and there is no refresh token. {self._advice}"
+            return Refused(message, reason=ACCESS_TOKEN_EXPIRED)
         return None
+
+    @property
+    def _advice(self) -> str:
+        return RECONNECT if self._basis.is_granted else ADVICE[self._auth.grant_type]
 
     def _renew(self, owner: str, tokens: Tokens, rejected: str | None) -> str | None:
         """Fetch the next token under a lease; `tokens` are as the claim found them, which may be another's success."""
@@ -174,6 +189,8 @@ class Source:
         except LeaseLost:
             return self._found_or_fetched(self._record.read(), rejected)
         self._log("token.fetched")
+        if self._told:
+            self._told.renewed(granted.ends_s)
         return self._hold(granted, granted.renew_from_s)
 
     def _fetch(self, tokens: Tokens) -> Tokens:
@@ -192,16 +209,18 @@ class Source:
         latest = self._record.read()
         if latest.version != tokens.version:
             return self._found_or_fetched(latest, rejected)
-        failure = _failure(error, tokens.failure, self._basis.mark, ADVICE[self._auth.grant_type])
+        failure = _failure(error, tokens.failure, self._basis.mark, self._advice)
         self._record.fail(owner, failure)
         now = clock.epoch_s()
         self._log("token.not_fetched", reason=error.code, retry_after_s=round(failure.until_s - now))
         return self._old_or_error(tokens, rejected, failure.until_s, _repeated(failure, now))
 
     def _old_or_error(self, tokens: Tokens, rejected: str | None, until_s: float, error: HubError) -> str:
-        if not tokens.is_usable(clock.epoch_s(), rejected):
-            raise error
-        return self._hold(tokens, until_s)
+        if tokens.is_usable(clock.epoch_s(), rejected):
+            return self._hold(tokens, until_s)
+        if self._told and "reason" in error.details:
+            self._told.refused(error.details["reason"], error.message)
+        raise error
 
     def _hold(self, tokens: Tokens, look_again_s: float) -> str:
         token = tokens.access_token or ""
@@ -218,7 +237,7 @@ class Source:
             self._seen.append(token)
 
     def _hidden(self) -> list[str]:
-        pair = basic_pair(self._auth.client_id, self._secrets[CLIENT_SECRET])
+        pair = basic_pair(self._auth.client_id, self._secrets.get(CLIENT_SECRET, ""))
         return [pair, *self._secrets.values(), *self._seen]
 
     def _log(self, event: str, **facts: object) -> None:
@@ -233,12 +252,12 @@ def _failure(error: HubError, former: Failure | None, mark: str, advice: str) ->
     wait_s = max(min(COOL_DOWN_S * 2.0 ** min(count - 1, 10), LONGEST_COOL_DOWN_S), asked_s)
     is_final = not error.retryable
     message = f"{error.message.removesuffix('.')}. {advice}" if is_final else error.message
-    return Failure(message, is_final, count, clock.epoch_s() + wait_s, mark)
+    return Failure(message, is_final, count, clock.epoch_s() + wait_s, mark, of_token_failure(error))
 
 
 def _repeated(failure: Failure, now_s: float) -> HubError:
     if failure.is_final:
-        return Refused(failure.message)
+        return Refused(failure.message, **({"reason": failure.reason} if failure.reason else {}))
     return Retryable(failure.message, retry_after_s=max(0.0, failure.until_s - now_s))
 
 

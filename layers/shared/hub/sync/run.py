@@ -15,8 +15,8 @@ from typing import Any
 from hub import documents
 from hub.connector.actions import Judge
 from hub.connector.ahead import MOST_AHEAD
+from hub.connector.entities import document_type, has_records
 from hub.connector.plan import Means, Page, PageRun, Plan, Position
-from hub.connector.variables import Variables
 from hub.core import events, jsontext, logs, queues
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
@@ -25,13 +25,14 @@ from hub.core.queues import Hint
 from hub.core.resources import Resources
 from hub.core.tables import Write
 from hub.core.vault import Vault
-from hub.integrations import custom, versions
+from hub.integrations import connected, custom
+from hub.integrations.calls.noticing import noticing
+from hub.integrations.connections.marks import Marks
 from hub.integrations.plans import document_of, plan_of
-from hub.integrations.tokens import token_source
 from hub.outbound.calls import Deferred
 from hub.outbound.retry import Sender
 from hub.outbound.traffic import Traffic
-from hub.sync import increments, job_events, jobs, pauses
+from hub.sync import increments, job_events, jobs, last_sync, pauses
 from hub.sync.jobs import Cancelled, Claim, Counters, LeaseLost
 from hub.sync.state import State
 from hub.sync.state import after as state_after
@@ -87,24 +88,32 @@ class Worker:
             self._failed(held.refreshed(self.resources.tables), error)
 
     def _bind(self, held: Claim, state: State) -> PageRun:
-        config = self.resources.tables.config
-        found = custom.get(config, held.tenant, held.job["integrationId"])
-        custom.must_not_be_paused(found)
-        chosen = versions.at(config, found, held.job["connectorVersion"])
-        secrets = versions.secrets_of(config, self.vault, found)
-        plan = plan_of(chosen.connector["definition"], held.job["endpointId"])
+        config, job = self.resources.tables.config, held.job
+        found = connected.load(config, held.tenant, job["integrationId"], user=str(job.get("userId") or ""))
+        custom.must_not_be_paused(found.found)
+        chosen = connected.at_version(config, found, job["connectorVersion"])
+        connected.must_be_usable(chosen)
+        # Of a custom integration the secrets belong to the draft, whichever version runs.
+        secrets = connected.secrets_of(config, self.vault, found if chosen.entry is None else chosen)
+        plan = plan_of(chosen.definition_text, job["endpointId"])
+        marks = self._marks()
         means = Means(
-            client=self._regulated(found.id, held.tenant, plan),
+            client=noticing(self._regulated(found.id, held.tenant, plan), chosen, marks),
             secrets=secrets,
             # The token server is another system: neither the provider's limits nor its failures are its own.
-            tokens=token_source(self.vault, self.client, held.tenant, found.id, plan.auth, secrets),
+            tokens=connected.token_source_of(self.vault, self.client, chosen, secrets, marks=marks),
             find_documents=partial(documents.find_many, self.resources.tables.documents, held.tenant),
-            validators=None if held.job["position"] or held.job.get("isFresh") else state.validators,
+            validators=None if job["position"] or job.get("isFresh") else state.validators,
             most_ahead=self.most_ahead,
-            began_s=increments.began_s(held.job),
+            began_s=increments.began_s(job),
         )
-        variables = Variables(jsontext.load(held.job["params"]), state=state)
-        return plan.bind(variables, means, held.job.get("incrementalFrom"))
+        variables = connected.variables_of(chosen, jsontext.load(job["params"]), state)
+        return plan.bind(variables, means, job.get("incrementalFrom"))
+
+    def _marks(self) -> Marks:
+        """Return who notes on a connection that the provider refuses its tokens."""
+        found = self.resources
+        return Marks(found.tables, found.settings.retention_days, partial(events.hint, found))
 
     def _regulated(self, integration_id: str, tenant: Tenant, plan: Plan) -> Sender:
         """Return the way to the provider. Answers are judged in it: a rule may say that one is a rate limit."""
@@ -199,6 +208,7 @@ class Worker:
         log, told = self._log(held, status.lower(), message, facts), self._told(held, status, progress, message)
         outbox = [] if told is None else [events.write(self.resources.tables, told)]
         job = jobs.finish(self.resources.tables, held, status, progress, log, *more, *outbox)
+        last_sync.note(self.resources.tables.config, job, message)
         logs.info(
             "job.ended",
             tenant=held.tenant.id,
@@ -237,11 +247,11 @@ class Worker:
 
 
 def entity_of(definition: Json, endpoint_id: str) -> str | None:
-    """Return the document type an endpoint fills, None where there is no such endpoint."""
-    endpoints = {endpoint["id"]: endpoint for endpoint in definition["endpoints"]}
+    """Return the document type an endpoint fills, None where there is no such endpoint that reads records."""
+    endpoints = {endpoint["id"]: endpoint for endpoint in definition["endpoints"] if has_records(endpoint)}
     if endpoint_id not in endpoints:
         return None
-    return endpoints[endpoint_id]["responseMapping"].get("targetShardTypeId") or DEFAULT_ENTITY
+    return document_type(endpoints[endpoint_id]) or DEFAULT_ENTITY
 
 
 def _wait_s(held: Claim, error: HubError) -> float:

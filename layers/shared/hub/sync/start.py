@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hub.connector.entities import has_records
 from hub.connector.plan import Plan
 from hub.connector.variables import Variables
 from hub.core import clock, events, queues
@@ -14,6 +15,7 @@ from hub.core.resources import Resources
 from hub.core.tables import ConditionFailed, Put, key
 from hub.integrations import custom, versions
 from hub.integrations.custom import CustomIntegration
+from hub.integrations.instances.settings import must_allow
 from hub.integrations.plans import must_have_address, plan_of
 from hub.sync import increments, job_events, jobs
 from hub.sync.models import SyncRequest
@@ -37,9 +39,10 @@ def start(change: Change, found: CustomIntegration, request: SyncRequest, interv
     endpoint_id, variables = request.endpointId, {**request.body, **request.params}
     entity = entity_of(chosen.definition, endpoint_id)
     if entity is None:
-        known = ", ".join(endpoint["id"] for endpoint in chosen.definition["endpoints"]) or "none"
-        problem = Problem("/endpointId", f"expected an endpoint of this integration ({known}), found {endpoint_id!r}")
+        known = ", ".join(each["id"] for each in chosen.definition["endpoints"] if has_records(each)) or "none"
+        problem = Problem("/endpointId", f"expected an endpoint that reads records ({known}), found {endpoint_id!r}")
         raise BadDefinition("The integration has no such endpoint.", [problem])
+    must_allow(found.integration, entity)
     must_have_address(chosen)
     version = chosen.connector["version"]
     wanted = jobs.Wanted(found.id, endpoint_id, entity, variables, version, request.fresh, job_id)

@@ -13,6 +13,7 @@ from hub.core.caller import Tenant
 from hub.core.errors import BadDefinition, IntegrationNotFound, Problem
 from hub.core.tables import Table
 from hub.integrations import custom, versions
+from hub.integrations.instances import integrations
 from hub.webhooks.endpoints.addresses import check_allow_list
 from hub.webhooks.endpoints.endpoint_models import NewWebhookEndpoint
 from hub.webhooks.endpoints.verification import Verification, check_verification, verification_of_v1
@@ -28,6 +29,7 @@ SET_BY_HUB = frozenset(
 LONGEST_PATH = 200
 STANDARD = "standard-webhooks"
 _BASE64_KEYS = (STANDARD, "svix")
+_NO_SYNCS = "only a custom integration has syncs that a webhook can start"
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 
 
@@ -146,12 +148,14 @@ def _integration_problems(config: Table, tenant: Tenant, wanted: NewWebhookEndpo
     if wanted.integrationId is None:
         return [Problem("/integrationId", "expected an id, since an event triggers a sync")] if syncs else []
     try:
-        found = custom.get(config, tenant, wanted.integrationId)
+        integration = integrations.get(config, tenant, wanted.integrationId)
+        if not syncs:
+            return []
+        if not integration.get("isCustom"):
+            return [Problem(f"/eventRouting/{index}/action", _NO_SYNCS) for index in syncs]
+        definition = _running(config, custom.get(config, tenant, wanted.integrationId))
     except IntegrationNotFound as missing:
         return [Problem("/integrationId", missing.message)]
-    if not syncs:
-        return []
-    definition = _running(config, found)
     known = [each["id"] for each in definition["endpoints"]]
     return [
         problem

@@ -116,9 +116,9 @@ def _must_fit(schema_text: str, event_type: str, data: Any) -> None:
         raise BadRequest(f"The data of an event must be a JSON object, found {type(data).__name__}.")
     if not schema_text:
         return
-    from hub.webhooks.events import event_schemas  # the validator: only where a type has a schema
+    from hub.core import json_schema  # the validator: only where a type has a schema
 
-    problems = event_schemas.faults(schema_text, data)
+    problems = json_schema.faults(schema_text, data)
     if problems:
         raise BadDefinition(
             f"The data does not fit the schema of {event_type}; `details.problems` says where.", problems

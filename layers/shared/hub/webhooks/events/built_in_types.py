@@ -7,9 +7,9 @@ specifications themselves send.
 from dataclasses import dataclass
 from typing import Any
 
-Json = dict[str, Any]
+from hub.core.json_schema import DIALECT
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from hub.core import jsontext
+from hub.core import json_schema, jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.errors import BadDefinition, NotFound, Problem
 from hub.core.journal import Change
 from hub.core.tables import Table
-from hub.webhooks.events import event_schemas, event_types
+from hub.webhooks.events import event_types
 from hub.webhooks.events.event_type_models import NewEventType
 
 
@@ -48,7 +48,7 @@ def _faults(wanted: NewEventType) -> Iterator[Problem]:
             yield Problem(f"/aliases/{number}", "Expected another name of letters, digits, '_', '.', ':' and '-'.")
     if wanted.data_schema is None:
         return
-    found = event_schemas.check_schema(wanted.data_schema)
+    found = json_schema.check_schema(wanted.data_schema)
     yield from (Problem(f"/schema{each.pointer}", each.message) for each in found)
     if not found and wanted.example is not None:
-        yield from event_schemas.faults(jsontext.dump(wanted.data_schema), wanted.example, "/example")
+        yield from json_schema.faults(jsontext.dump(wanted.data_schema), wanted.example, "/example")

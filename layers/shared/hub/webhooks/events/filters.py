@@ -48,15 +48,6 @@ def compiled(text: str) -> Test:
     return _compiled(jsontext.load(text)) if text else lambda _: True
 
 
-def identity(value: Any) -> Any:
-    """Return what two JSON values share exactly when they are equal: 1 and 1.0, but not 1 and true."""
-    if isinstance(value, dict):
-        return "object", frozenset((name, identity(each)) for name, each in value.items())
-    if isinstance(value, list):
-        return "list", tuple(map(identity, value))
-    return isinstance(value, bool), value
-
-
 # ---------------------------------------------------------------- what may be written
 
 
@@ -216,11 +207,11 @@ def _equal(operand: Any) -> Test:
 
 
 def _among(operands: list[Any]) -> Test:
-    wanted = frozenset(map(identity, operands))
+    wanted = frozenset(map(jsontext.identity, operands))
     if any(isinstance(each, dict | list) for each in operands):
-        return _itself_or_member(lambda value: value is not MISSING and identity(value) in wanted)
+        return _itself_or_member(lambda value: value is not MISSING and jsontext.identity(value) in wanted)
     return _itself_or_member(
-        lambda value: value is not MISSING and not isinstance(value, dict | list) and identity(value) in wanted
+        lambda value: value is not MISSING and not isinstance(value, dict | list) and jsontext.identity(value) in wanted
     )
 
 

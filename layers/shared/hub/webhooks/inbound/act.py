@@ -17,6 +17,7 @@ from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.ids import stable_id
 from hub.core.resources import Resources
+from hub.core.tables import key
 from hub.documents import Step
 from hub.mapping.config import Unfit
 from hub.mapping.fields import MappingFailed
@@ -81,11 +82,23 @@ class Actor:
         find = partial(documents.find_many, self.resources.tables.documents, self._tenant)
         setting = Setting(find, self.may_go_on, self._salt)
         made = [each for group in groups for each in edits_of(_rule(group), group, setting)]
-        edits = sorted((each for each in made if isinstance(each, Edit)), key=_order)
+        edits = self._allowed(sorted((each for each in made if isinstance(each, Edit)), key=_order), done)
         done.results += [each for each in made if isinstance(each, Result)]
         step = Step(f"webhook:{self.endpoint.id}", self.held.step)
         store = Store(self.resources.tables, self._tenant, step, self._keep_days)
         done.results += store.apply(edits)
+
+    def _allowed(self, edits: list[Edit], done: Done) -> list[Edit]:
+        """Return the edits of types that the endpoint's integration may touch; no list allows all types."""
+        if not edits or self.endpoint.is_custom or not self.endpoint.item.get("integrationId"):
+            return edits
+        found = self.resources.tables.config.get(key(self._tenant, "integration", self.endpoint.item["integrationId"]))
+        allowed = (found or {}).get("allowedShardTypes")
+        if not allowed:
+            return edits
+        reason = f"the integration may touch {', '.join(allowed)} and nothing else"
+        done.results += [each.result("failed", reason) for each in edits if each.document_type not in allowed]
+        return [each for each in edits if each.document_type in allowed]
 
     def _sync(self, rule: Rule, match: Match) -> Result:
         """Start a sync, once for all events of a body."""

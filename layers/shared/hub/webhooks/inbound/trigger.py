@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from hub.connector.entities import document_type, has_records
 from hub.core import clock
 from hub.core.answers import ok
 from hub.core.attributes import Item
@@ -82,9 +83,10 @@ class Trigger:
         """Return which endpoint to sync: the rule's, the one that fills its document type, or the only one there is."""
         if rule.raw.get("endpointId"):
             return str(rule.raw["endpointId"])
-        endpoints = versions.to_run(self.resources.tables.config, found).definition["endpoints"]
+        stored = versions.to_run(self.resources.tables.config, found).definition["endpoints"]
+        endpoints = [each for each in stored if has_records(each)]
         wanted = rule.raw.get("targetShardTypeId")
-        fitting = [each for each in endpoints if wanted and each["responseMapping"].get("targetShardTypeId") == wanted]
+        fitting = [each for each in endpoints if wanted and document_type(each) == wanted]
         chosen = fitting or endpoints
         if len(chosen) != 1:
             raise BadRequest("The rule must say by `endpointId` which endpoint of the integration is to be synced.")

@@ -1,8 +1,8 @@
-"""Event data against the schema of its type: JSON Schema 2020-12, within bounds that no schema can widen.
+"""JSON against a schema that somebody wrote: JSON Schema 2020-12, within bounds that no schema can widen.
 
-Schemas are a tenant's own text, so nothing is fetched (`$ref` only within the schema), each keyword costs a step of a
-budget, all patterns of one check together may take half a second, and those of `patternProperties`, which the library
-matches without a bound, are refused. `format` is an annotation, as the dialect has it.
+Schemas are foreign text, of events or of settings, so nothing is fetched (`$ref` only within the schema), each keyword
+costs a step of a budget, all patterns of one check together may take half a second, and those of `patternProperties`,
+which the library matches without a bound, are refused. `format` is an annotation, as the dialect has it.
 """
 
 import re
@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from hub.core import jsontext
 from hub.core.errors import Problem
-from hub.webhooks.events.built_in_types import DIALECT
-from hub.webhooks.events.filters import identity
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -25,10 +23,14 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MAX_BYTES = 64 * 1024
 MAX_PATTERN = 500
 MAX_PATTERN_STEPS = 5000
 MAX_STEPS = 200_000
+# Keywords within keywords. The library must not reach Python's own limit: a part of it, written in Rust, ends the whole
+# process when it does.
+MAX_DEPTH = 130
 PATTERNS_S = 0.5
 MOST_PROBLEMS = 20
 
@@ -38,6 +40,7 @@ class Budget:
     """What one check may still cost."""
 
     steps: int = MAX_STEPS
+    depth: int = 0
     patterns_s: float = PATTERNS_S
 
 
@@ -45,7 +48,7 @@ _budget: ContextVar[Budget] = ContextVar("budget")
 
 
 class OutOfBounds(Exception):
-    """The check was given up: the schema asks for more work than one event may cost."""
+    """The check was given up: the schema asks for more work than one check may cost."""
 
 
 def check_schema(schema: Any) -> list[Problem]:
@@ -74,24 +77,35 @@ def _faults(validator: "Validator", data: Any, pointer: str) -> list[Problem]:
     from referencing.exceptions import Unresolvable
 
     try:
-        return [_problem(error, pointer) for error in islice(validator.iter_errors(data), MOST_PROBLEMS)]
+        found = (problem for error in validator.iter_errors(data) for problem in _problems(error, pointer))
+        return list(islice(found, MOST_PROBLEMS))
     except Unresolvable:
         return [Problem(pointer, "The schema refers to a part of it that is not there.")]
     except (OutOfBounds, RecursionError, TimeoutError):
-        return [Problem(pointer, "The schema asks for more work than one event may cost; make it simpler.")]
+        return [Problem(pointer, "The schema asks for more work than one check may cost; make it simpler.")]
     finally:
         _budget.reset(token)
 
 
-def _problem(error: "ValidationError", pointer: str) -> Problem:
+def _problems(error: "ValidationError", pointer: str) -> Iterator[Problem]:
     """Say what was expected, without what was found: it may be long, and nobody else's business."""
     from hub.core.problems import pointer as pointer_of
 
     where = pointer + pointer_of(tuple(error.absolute_path))
     if error.validator == "required":
-        return Problem(where, error.message)
-    expected = "false" if error.validator is None else f"`{error.validator}` {_short(error.validator_value)}"
-    return Problem(where, f"Does not fit the schema: {expected}.")
+        yield Problem(where, error.message)
+    elif error.validator == "additionalProperties" and error.validator_value is False:
+        for name in _unknown(error):
+            yield Problem(where + pointer_of((name,)), "The schema has no such property.")
+    else:
+        expected = "false" if error.validator is None else f"`{error.validator}` {_short(error.validator_value)}"
+        yield Problem(where, f"Does not fit the schema: {expected}.")
+
+
+def _unknown(error: Any) -> list[str]:
+    """Return the properties that a schema does not name, which takes no others."""
+    known = error.schema.get("properties", {})
+    return [name for name in error.instance if name not in known]
 
 
 def _short(value: Any) -> str:
@@ -221,11 +235,28 @@ def _counted(keyword: Any) -> Any:
     def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
         budget = _budget.get()
         budget.steps -= 1
-        if budget.steps < 0:
+        budget.depth += 1
+        if budget.steps < 0 or budget.depth > MAX_DEPTH:
             raise OutOfBounds
-        yield from keyword(validator, value, instance, schema) or ()
+        try:
+            yield from keyword(validator, value, instance, schema) or ()
+        finally:  # also where the library has seen enough
+            budget.depth -= 1
 
     return counted
+
+
+def search(pattern: str, text: str) -> Any:
+    """Return the match of a foreign pattern in a text, or None, also where it would take longer than it may."""
+    try:
+        return _pattern(pattern).search(text, timeout=PATTERNS_S)
+    except TimeoutError:
+        return None
+
+
+def pattern_fault(pattern: str) -> str | None:
+    """Return what is wrong with a foreign pattern."""
+    return _pattern_fault(pattern, {})
 
 
 def _match(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
@@ -244,7 +275,7 @@ def _unique(_validator: Any, wanted: bool, instance: Any, _schema: Any) -> Itera
     """The library compares each with each."""
     from jsonschema import ValidationError
 
-    if wanted and isinstance(instance, list) and len(set(map(identity, instance))) < len(instance):
+    if wanted and isinstance(instance, list) and len(set(map(jsontext.identity, instance))) < len(instance):
         yield ValidationError("has members that are equal")
 
 
