@@ -2,7 +2,7 @@
 
 from botocore.exceptions import ClientError
 
-from hub import documents
+from hub import document_views, documents
 from hub.core.answers import Answer, created, no_content, ok
 from hub.core.api import Api, Request
 from hub.core.caller import PUBLIC, admins, members
@@ -27,7 +27,7 @@ def list_notes(_request: Request) -> Answer:
 def add_note(request: Request) -> Answer:
     """Create a document under a new id."""
     made = documents.put(request.change, "note", new_id("doc"), request.json_object(), None)
-    return request.change.commit(created(documents.view(made)))
+    return request.change.commit(created(document_views.view(made)))
 
 
 @api.route("POST", "/small/empty/{id}", access=MEMBER, rate="integration", status=204)

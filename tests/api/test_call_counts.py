@@ -41,7 +41,7 @@ TABLE: dict[str, dict[str, int]] = {
     "Sync: begin a run": {"BatchGetItem": 2, "GetItem": 3, "Decrypt": 1},
     "Sync: page of 100 new records": {"Query": 1, "BatchWriteItem": 4, "TransactWriteItems": 1},
     "Sync: page of 100 unchanged records": {"Query": 1, "TransactWriteItems": 1},
-    "Sync: end a job, beside its last page": {"UpdateItem": 1, "SendMessage": 1},
+    "Sync: end a job, beside its last page": {"SendMessage": 1},
 }
 
 Counts = dict[str, int]

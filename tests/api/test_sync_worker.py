@@ -10,7 +10,7 @@ from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.resources import resources
 from hub.core.tables import key
-from hub.sync import jobs, last_sync
+from hub.sync import jobs
 from hub.sync.models import SyncJob
 from tests.api.conftest import Hub, StoppedClock, just_before
 from tests.api.sync_work import LEASE_S, Json, Provider, Sync, connector, contacts, counted, recorded, status
@@ -432,13 +432,3 @@ def test_cancelled_sync_is_not_noted(sync: Sync) -> None:
 
     assert sync.job(job_id)["status"] == "CANCELLED"
     assert integration_of(sync, job_id) == before
-
-
-def test_integration_that_is_gone_is_not_made_by_a_note(sync: Sync) -> None:
-    job_id = sync.start(sync.connect())
-    sync.work(job_id)
-    job = {**stored_job(sync, job_id), "integrationId": "int_gone"}
-
-    last_sync.note(resources().tables.config, job, "last page stored")
-
-    assert resources().tables.config.get(key(Tenant(sync.hub.tenant), "integration", "int_gone")) is None

@@ -99,12 +99,10 @@ class Runs:
         self.hub.cloud.forget()
         made = self.hub.post("/api/v1/custom-integrations", dict(definition))
         assert made.status == 201, made.body
-        job = self.hub.post(f"/api/v1/custom-integrations/{made.body['id']}/sync", {"endpointId": "list"})
-        assert job.status == 202, job.body
-        return str(job.body["id"])
+        return self.again(made.body["id"])
 
-    def again(self, integration_id: str) -> str:
-        job = self.hub.post(f"/api/v1/custom-integrations/{integration_id}/sync", {"endpointId": "list"})
+    def again(self, integration_id: str, **asked: Any) -> str:
+        job = self.hub.post(f"/api/v1/custom-integrations/{integration_id}/sync", {"endpointId": "list", **asked})
         assert job.status == 202, job.body
         return str(job.body["id"])
 

@@ -141,7 +141,7 @@ def test_mutant_without_overlap_loses_changes(cloud: Cloud) -> None:
 class RemembersFailures(Worker):
     """Mutant: a sync that failed leaves its watermark too."""
 
-    def _end(self, held: Any, status: str, progress: Any, message: str, facts: Any, *more: Any) -> None:
+    def end(self, held: Any, status: str, progress: Any, noted: Any, *more: Any) -> None:
         if status == "FAILED":
             table, page = (
                 self.resources.tables.activity,
@@ -149,7 +149,7 @@ class RemembersFailures(Worker):
             )
             kept = increments.left(held.job, page, {"watermark": held.job.get("watermark")})  # type: ignore[arg-type]
             more = (*more, state_after(table, held.job, page, State(table, held.job), kept))  # type: ignore[arg-type]
-        super()._end(held, status, progress, message, facts, *more)
+        super().end(held, status, progress, noted, *more)
 
 
 def test_mutant_that_remembers_failed_syncs_loses_changes(cloud: Cloud) -> None:

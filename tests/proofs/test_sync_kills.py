@@ -3,12 +3,13 @@
 import random
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from hub.core.tables import Table, Tables
 from hub.sync.jobs import Claim
+from hub.sync.pull import Pull
 from hub.sync.run import Worker
 from tests.api.conftest import Cloud, Hub
 from tests.proofs.conftest import Killed, Killer, Provider, Runs, contacts, definition
@@ -108,12 +109,16 @@ def test_mutant_that_checkpoints_first_loses_records(cloud: Cloud, killer: Kille
     assert lost > 0
 
 
+class Forgetful(Pull):
+    def store(self, held: Claim, page: Any) -> Any:
+        nameless = replace(held, job={**held.job, "sk": f"{held.job['sk']}-{held.job['fence']}"})
+        return super().store(nameless, page)
+
+
 class ForgetsItsSteps(Worker):
     """Mutant: documents do not remember the step that wrote them, so a repeated page is counted as unchanged."""
 
-    def _store(self, held: Claim, page: Any) -> Any:
-        nameless = replace(held, job={**held.job, "sk": f"{held.job['sk']}-{held.job['fence']}"})
-        return super()._store(nameless, page)
+    phases: ClassVar[Any] = {**Worker.phases, "pull": lambda work, held: Forgetful(work).run(held)}
 
 
 def test_mutant_that_forgets_its_steps_miscounts(cloud: Cloud, killer: Killer) -> None:

@@ -11,6 +11,7 @@ WAKES = {
     "InboundWorker": {"queue InboundQueue"},
     "ConnectionWorker": {"queue ConnectionQueue"},
     "Sweeper": {"schedule rate(1 minute)", "bus HubBus: scheduler.hourly"},
+    "SyncScheduler": {"schedule rate(1 minute)", "bus HubBus: scheduler.hourly"},
 }
 API_GATEWAY_DEADLINE_S = 29
 # No call to another system takes longer; a worker must live to record how it ended.

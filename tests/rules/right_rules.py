@@ -25,9 +25,11 @@ REWRITES = {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteIt
 TOKEN_PARTITIONS = f"*#{TOKENS_KIND}"
 INTEGRATIONS, CONNECTIONS, NAMES = (f"*#{kind}" for kind in ("integration", "connection", "unique"))
 USES = "_hub#provider-use#*"
+SYNC_CONFIGS = "*#sync-config"
 # Who calls out or ends a browser flow changes so much of the configuration: (action, partitions), and no more.
 NARROW = {
     "MarkConnections": {("dynamodb:UpdateItem", INTEGRATIONS), ("dynamodb:UpdateItem", CONNECTIONS)},
+    "MarkSyncs": {("dynamodb:UpdateItem", SYNC_CONFIGS)},
     "KeepConnections": {
         *((f"dynamodb:{verb}", kind) for verb in ("PutItem", "UpdateItem") for kind in (INTEGRATIONS, CONNECTIONS)),
         ("dynamodb:PutItem", NAMES),

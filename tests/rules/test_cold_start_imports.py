@@ -39,6 +39,8 @@ LEFT_OUT = {
     "provider_seed": HEAVY - {"pydantic", "pydantic_core", "httpcore"},
     "sweeper": HEAVY,
     "sync": HEAVY,
+    "sync_proofs": HEAVY,
+    "sync_scheduler": {"jwt", "graphql", "quickjs", "_quickjs"},
     "sync_worker": {"jwt", "graphql", "quickjs", "_quickjs"},
     "webhook_endpoints": HEAVY,
     "webhook_receiver": HEAVY,

@@ -17,6 +17,7 @@ LINES = (
     {"sync"},
     {"integrations", "transformations"},
     {"access", "documents"},
+    {"document_versions", "document_views"},
     {"providers"},
     {"connector"},
     {"outbound", "mapping"},

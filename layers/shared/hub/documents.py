@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Self, TypeGuard
 
 import orjson
 
+from hub import document_versions
 from hub.core import clock
 from hub.core.attributes import Item, decode_item
 from hub.core.caller import Tenant
@@ -26,6 +27,8 @@ Outcome = Literal["created", "updated", "unchanged"]
 
 MAX_CONTENT_BYTES = 300 * 1024
 MAX_ID_BYTES = 512
+# A larger raw record is not kept: with the content it would not fit into an item.
+MAX_RAW_BYTES = 64 * 1024
 # A write is stamped just before it is sent. Readers of the change stream stay this far behind the clock, so that no
 # slower write can appear before a position they have passed.
 SETTLE_S = 5
@@ -35,6 +38,7 @@ MOST_SCATTERED = 1000
 # Pages that are still to be read by id, by partition: a hint of this process, on which nothing depends.
 _scattered: dict[str, int] = {}
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_WALKED_FIELDS = "pk, sk, origin, feed, touchedBy, updatedAt, deletedAt"
 _STORED_FIELDS = "sk, hash, hashBefore, version, createdAt, touchedBy, deletedAt, sourceVersion"
 _ABSENT = ""  # the hash of a document that is not there
 
@@ -44,14 +48,18 @@ class Unstorable(Exception):
 
 
 class Incoming(NamedTuple):
-    """A document on its way into the store, written as JSON once: `digest` is of `content`, whose keys are sorted."""
+    """A document on its way into the store, written as JSON once: `digest` is of `content`, whose keys are sorted.
+
+    With the record it was made of, `raw`, the digest is of both.
+    """
 
     id: str
     content: str
     digest: str
+    raw: str = ""
 
     @classmethod
-    def of(cls, document_id: str, content: Json) -> Self:
+    def of(cls, document_id: str, content: Json, raw: Any = None) -> Self:
         """Return the document in the form that is stored; raises Unstorable."""
         if not _is_id(document_id):
             raise Unstorable(f"the id must have 1 to {MAX_ID_BYTES} bytes")
@@ -61,15 +69,31 @@ class Incoming(NamedTuple):
             raise Unstorable(f"the content cannot be stored as JSON: {error}") from error
         if len(text) > MAX_CONTENT_BYTES:
             raise Unstorable(f"the content has {len(text)} bytes, at most {MAX_CONTENT_BYTES} are stored")
-        return cls(document_id, text.decode(), blake2b(text, digest_size=16).hexdigest())
+        beside = b"" if raw is None else _raw(raw)
+        return cls(document_id, text.decode(), blake2b(text + beside, digest_size=16).hexdigest(), beside.decode())
+
+
+def _raw(record: Any) -> bytes:
+    """Return a record as it is kept beside its document, nothing of one that cannot be."""
+    try:
+        text = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return b""
+    return text if len(text) <= MAX_RAW_BYTES else b""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Who writes: `origin` is kept with the document; `name` is unique per page of a run and the same when repeated."""
+    """Who writes: `origin` is kept with the document; `name` is unique per page of a run and the same when repeated.
+
+    `feed` is which list of the origin it came from: what that list no longer has is gone. What a document was before
+    is kept for `history_days`, 0 = not at all.
+    """
 
     origin: str
     name: str
+    feed: str = ""
+    history_days: int = 0
 
 
 def document_key(tenant: Tenant, document_type: str, document_id: str) -> Key:
@@ -106,6 +130,8 @@ def upsert(table: Table, tenant: Tenant, document_type: str, incoming: Sequence[
     decided, changed = decide(before, keys, [incoming[index] for index in rest], step)
     for index, outcome in zip(rest, decided, strict=True):
         outcomes[index] = outcome
+    if step.history_days:
+        document_versions.keep(table, [keys[name] for name in changed if name in before], step.history_days)
     table.batch_put(list(changed.values()))
     return outcomes
 
@@ -193,6 +219,8 @@ def _next_item(before: Item | None, place: Key, document: Incoming, step: Step, 
     guard = {"sourceVersion": before["sourceVersion"]} if before and "sourceVersion" in before else {}
     return {
         **guard,
+        **({"feed": step.feed} if step.feed else {}),
+        **({"raw": document.raw} if document.raw else {}),
         **place,
         "content": document.content,
         "hash": document.digest,
@@ -248,6 +276,13 @@ def list_page(
     return found[:limit], len(found) > limit
 
 
+def walk(table: Table, tenant: Tenant, document_type: str, limit: int, after_id: str) -> tuple[list[Item], str | None]:
+    """Return who wrote the next documents by id and when, tombstones included, and the id to go on after, if any."""
+    bounds = {"pk": partition(tenant, f"doc#{document_type}"), "after": after_id or "\u0000"}
+    found = table.query("pk = :pk AND sk > :after", bounds, limit=limit, fields=_WALKED_FIELDS)
+    return found.items, found.items[-1]["sk"] if found.items and found.next_key else None
+
+
 def changes(table: Table, tenant: Tenant, document_type: str, limit: int, after: str) -> tuple[list[Item], bool]:
     """Return up to `limit` documents changed after the position, oldest first, tombstones included."""
     document_key(tenant, document_type, "-")
@@ -263,8 +298,13 @@ def changes(table: Table, tenant: Tenant, document_type: str, limit: int, after:
     return found.items[:limit], len(found.items) > limit or found.next_key is not None
 
 
-def put(change: Change, document_type: str, document_id: str, content: Json, before: Item | None) -> Item:
-    """Add the write of a local edit to `change` and return the document as it will be; `before` is what `find` gave."""
+def put(
+    change: Change, document_type: str, document_id: str, content: Json, before: Item | None, keep_days: int = 0
+) -> Item:
+    """Add the write of a local edit to `change` and return the document as it will be; `before` is what `find` gave.
+
+    What was there before is kept for `keep_days`, 0 = not at all.
+    """
     try:
         document = Incoming.of(document_id, content)
     except Unstorable as fault:
@@ -272,6 +312,9 @@ def put(change: Change, document_type: str, document_id: str, content: Json, bef
     place, now = document_key(change.caller.tenant, document_type, document_id), clock.now()
     step = Step(f"user:{change.caller.actor}", f"edit#{now}")
     after = _next_item(before, place, document, step, now) | {"hashBefore": _hash(before)}
+    after |= {"raw": before["raw"]} if before and "raw" in before else {}
+    if before and keep_days:
+        change.add(document_versions.keeping(change.tables.documents, before, keep_days))
     _add(change, after, before, "document.put", document_type)
     return after
 
@@ -285,40 +328,19 @@ def delete(change: Change, document_type: str, before: Item, keep_days: int) -> 
 def tombstone(before: Item, step: Step, keep_days: int) -> Item:
     """Return what stays of a deleted document for `keep_days`."""
     now = clock.now()
-    after = {name: value for name, value in before.items() if name != "content"}
+    after = {name: value for name, value in before.items() if name not in ("content", "raw")}
     after |= {"version": before["version"] + 1, "deletedAt": now, "updatedAt": now, "hash": _ABSENT}
     after |= {"changeKey": f"{now}#{before['sk']}", "origin": step.origin, "touchedBy": step.name}
     return after | {"expiresEpochS": int(clock.epoch_s()) + keep_days * DAY_S}
+
+
+def tombstoning(table: Table, before: Item, step: Step, keep_days: int) -> Put:
+    """Return the write that deletes a document which is still as it was read."""
+    after = tombstone(before, step, keep_days)
+    return Put(table, after, IS_UNCHANGED, {"version_read": before["version"]})
 
 
 def _add(change: Change, after: Item, before: Item | None, action: str, document_type: str) -> None:
     only_if, values = (IS_UNCHANGED, {"version_read": before["version"]}) if before else (IS_NEW, {})
     change.add(Put(change.tables.documents, after, only_if, values))
     change.audit(action, f"{document_type}/{after['sk']}", version=after["version"])
-
-
-def view(item: Item) -> Json:
-    """Return `{id, type, content, version, origin, createdAt, updatedAt}`, the form all of our own routes answer."""
-    return {
-        "id": item["sk"],
-        "type": item["pk"].split("#", 2)[2],
-        "content": orjson.loads(item["content"]),
-        "version": item["version"],
-        "origin": item["origin"],
-        "createdAt": item["createdAt"],
-        "updatedAt": item["updatedAt"],
-    }
-
-
-def change_view(item: Item) -> Json:
-    """Return `{operation, id, type, version, origin, updatedAt, document?}`; a deletion has no document."""
-    is_deletion = "deletedAt" in item
-    change = {
-        "operation": "delete" if is_deletion else "upsert",
-        "id": item["sk"],
-        "type": item["pk"].split("#", 2)[2],
-        "version": item["version"],
-        "origin": item["origin"],
-        "updatedAt": item["updatedAt"],
-    }
-    return change if is_deletion else {**change, "document": view(item)}

@@ -11,9 +11,12 @@ class DocumentEdit(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     content: dict[str, Any]
+    history: bool = False
 
 
 class Document(BaseModel):
+    """`raw` is the record as the provider sent it: with ?raw=true, null where it is not kept."""
+
     model_config = ConfigDict(extra="forbid")
 
     id: str
@@ -23,6 +26,7 @@ class Document(BaseModel):
     origin: str
     createdAt: str
     updatedAt: str
+    raw: Any = None
 
 
 class DocumentPage(Page):

@@ -267,6 +267,17 @@ def test_walk_that_goes_in_circles_is_stopped(kind: str, cursors: tuple[str, ...
     assert ids(pages) == [str(n + 1) for n in range(len(cursors) + 1)]
 
 
+@pytest.mark.parametrize("length", [4, 7, 32])
+def test_walk_in_a_large_circle_is_stopped_after_a_few_rounds(length: int) -> None:
+    """Only a few places are remembered, however long the list is."""
+    pagination = {**PAGINATION["cursor"], "nextLinkPath": "$.next"}
+
+    pages = list(walk(run(paged(pagination), Provider(looping(*map(str, range(length)))))))
+
+    assert pages[-1].stop_reason == "repeated_page"
+    assert len(pages) <= 3 * length + 1
+
+
 @pytest.mark.parametrize("kind", PAGINATION)
 def test_provider_that_ignores_the_position_is_stopped(kind: str) -> None:
     def answer(_: Asked) -> Any:

@@ -41,7 +41,8 @@ class Page:
     """One page: its records, where the next one is, and what its call was like; `url` is without its query.
 
     With its `validators` the same page can be asked for only where it has changed. Its `watermark` is the highest value
-    by which an incremental endpoint knows what has changed.
+    by which an incremental endpoint knows what has changed. `raw` are the records as they came, by index, where they
+    are asked for; one that repeats a secret is not among them.
     """
 
     records: list[Record]
@@ -57,6 +58,7 @@ class Page:
     attempts: int
     validators: Validators | None
     watermark: Watermark | None
+    raw: Mapping[int, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,7 +69,8 @@ class Means:
     else the stored one is used. `validators` are those of the first page as it was last read. Up to `most_ahead` pages
     are fetched before they are asked for. `find_documents` is where lookups look; without it they fail.
 
-    `began_s` (epoch) is when the walk began, which this run may only go on with.
+    `began_s` (epoch) is when the walk began, which this run may only go on with. With `keeps_raw` the pages have the
+    records as they came too.
     """
 
     client: Sender
@@ -77,6 +80,7 @@ class Means:
     validators: Validators | None = None
     most_ahead: int = 0
     began_s: float = field(default_factory=clock.epoch_s)
+    keeps_raw: bool = False
 
 
 class PageRun:
@@ -86,6 +90,7 @@ class PageRun:
         self._exchange = exchange
         self._find_documents = means.find_documents
         self._began_s = means.began_s
+        self._keeps_raw = means.keeps_raw
         self._first = exchange.paging.start(draft) if exchange.paging else draft
         self._limit = exchange.paging.limit_of(self._first) if exchange.paging else None
         self._validators = means.validators
@@ -184,16 +189,17 @@ class PageRun:
     def _remembering(self, following: Position, position: Position | None, body: str) -> Position | str:
         """Return the next position with what was seen before it; one that was seen already ends the walk."""
         place = following.cursor if following.link is None else following.link
-        seen, pages = (position.seen, position.pages) if position else ((), 0)
+        seen, pages, anchor = (position.seen, position.pages, position.anchor) if position else ((), 0, "")
         if place is not None:
             if self._channel.credentials.is_in(str(place)):
                 raise Refused(CARRIES_A_SECRET)
             mark = digest(str(place).encode())
-            if mark in seen:
+            if mark in seen or mark == anchor:
                 return "repeated_page"
             seen = (*seen, mark)[-REMEMBERED:]
+            anchor = mark if _is_power_of_two(pages + 1) else anchor
         restarts = position.restarts if position else 0
-        return replace(following, pages=pages + 1, last_body=body, seen=seen, restarts=restarts)
+        return replace(following, pages=pages + 1, last_body=body, seen=seen, restarts=restarts, anchor=anchor)
 
     def _page(self, draft: Draft, reply: Reply, document: Any, raw: list[Any], following: Position | str) -> Page:
         chosen, increment = self._exchange.selection, self._exchange.increment
@@ -212,6 +218,7 @@ class PageRun:
             attempts=reply.attempts,
             validators=self._validators_in(draft, reply),
             watermark=increment.highest(fine.values(), self._began_s) if increment else None,
+            raw=fine if self._keeps_raw else {},
         )
 
     def _validators_in(self, draft: Draft, reply: Reply) -> Validators | None:
@@ -254,6 +261,10 @@ class PageRun:
         except TypeError:  # MISSING, or nested too deep
             return None
         return page_info if self._channel.hide(text) == text else None
+
+
+def _is_power_of_two(number: int) -> bool:
+    return number & (number - 1) == 0
 
 
 def _repetition(position: Position) -> str:

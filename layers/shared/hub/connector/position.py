@@ -18,6 +18,8 @@ class Position:
     The kind `first` leads back to the first page, after the provider forgot the place; `restarts` counts how often.
 
     `last_body` and `seen` are short digests: of the last page, and of the last cursors or links, this one included.
+    `anchor` is that of one further back, taken anew whenever the pages have doubled: a circle of any length comes back
+    to it (R. P. Brent, "An improved Monte Carlo factorization algorithm", 1980).
     """
 
     kind: str
@@ -29,6 +31,7 @@ class Position:
     last_body: str = ""
     seen: tuple[str, ...] = ()
     restarts: int = 0
+    anchor: str = ""
 
     @property
     def place(self) -> Cursor | None:
@@ -49,6 +52,7 @@ class Position:
             "lastBody": self.last_body,
             "seen": list(self.seen),
             "restarts": self.restarts,
+            **({"anchor": self.anchor} if self.anchor else {}),
         }
 
     @classmethod
@@ -57,16 +61,16 @@ class Position:
         kind = str(raw.get("kind"))
         if kind not in _PLACE or not _is(raw.get(kind), _PLACE[kind]) or not _is(raw.get("pages"), (int,)):
             raise BadRequest("Expected a position of an earlier page, found something else.")
-        seen = raw.get("seen", [])
+        seen, anchor = raw.get("seen", []), raw.get("anchor", "")
         if not isinstance(seen, list) or not all(
-            isinstance(digest, str) for digest in [*seen, raw.get("lastBody", "")]
+            isinstance(digest, str) for digest in [*seen, raw.get("lastBody", ""), anchor]
         ):
             raise BadRequest("Expected a position of an earlier page, found something else.")
         restarts = raw.get("restarts", 0)
         if not _is(restarts, (int,)):
             raise BadRequest("Expected a position of an earlier page, found something else.")
         place = {} if kind == "first" else {kind: raw[kind]}
-        facts = {"pages": raw["pages"], "last_body": raw.get("lastBody", ""), "seen": tuple(seen)}
+        facts = {"pages": raw["pages"], "last_body": raw.get("lastBody", ""), "seen": tuple(seen), "anchor": anchor}
         return cls(kind=kind, restarts=restarts, **facts, **place)
 
 

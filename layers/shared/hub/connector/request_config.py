@@ -14,7 +14,7 @@ ValueType = Literal["string", "number", "boolean", "array"]
 ValueSource = Literal["static", "variable", "expression"]
 TimeoutMs = Annotated[int, Field(ge=1000, le=120_000)]
 ErrorStatus = Annotated[int, Field(ge=400, le=599)]
-Operation = Literal["health", "list", "search", "get", "upsert", "upload", "post"]
+Operation = Literal["health", "list", "search", "get", "upsert", "upload", "post", "delete"]
 
 
 class Param(Strict):

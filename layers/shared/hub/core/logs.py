@@ -9,10 +9,10 @@ from aws_lambda_powertools.logging import Logger
 
 _LOGGER = Logger(service="hub", use_rfc3339=True, utc=True)
 _KEYS = frozenset(
-    """action attempt attempts bytes code delivery_id due duration_ms endpoint_id error_type event_id fence host hop
-    integration_id job_id key_id kind message_id method next_attempt_at page problem queue reason records_created
-    records_deleted records_read records_rejected records_unchanged records_updated request_id retry_after_s route scope
-    status stop_reason subscription_id tenant total url user""".split()
+    """action attempt attempts bytes code config_id delivery_id due duration_ms endpoint_id error_type event_id fence
+    hop host integration_id job_id key_id kind message_id method next_attempt_at page problem queue reason
+    records_created records_deleted records_read records_rejected records_unchanged records_updated request_id
+    retry_after_s route scope status stop_reason subscription_id tenant total url user""".split()
 )
 
 

@@ -271,7 +271,7 @@ def variables_of(found: Connected, params: Json, state: Mapping[str, Any] | None
     """Return what the texts of the definition may name."""
     from hub.connector.variables import Variables
 
-    return Variables(params, found.settings, state or {})
+    return Variables(params, found.settings, {} if state is None else state)
 
 
 def has_client(found: Connected) -> bool:

@@ -1,6 +1,7 @@
 """What a sync and a test of an endpoint share: the plan, what must be there to call, and which records are refused."""
 
 from functools import lru_cache
+from typing import Any
 
 from hub import documents
 from hub.connector.definition import ConnectorDefinition, parse_definition
@@ -30,11 +31,11 @@ def must_have_address(found: CustomIntegration) -> None:
         raise BadDefinition("The integration has no address to call.", [Problem("/baseUrl", "expected a URL")])
 
 
-def document_of(record: Record) -> documents.Incoming:
-    """Return the document that a record becomes; raises Unstorable."""
+def document_of(record: Record, raw: Any = None) -> documents.Incoming:
+    """Return the document that a record becomes, with the record as it came beside it; raises Unstorable."""
     if record.rejected is not None or record.external_id is None or record.content is None:
         raise documents.Unstorable(record.rejected or "the record has no id or no content")
-    return documents.Incoming.of(record.external_id, record.content)
+    return documents.Incoming.of(record.external_id, record.content, raw)
 
 
 def fault_of(record: Record) -> str | None:

@@ -26,5 +26,17 @@ def ended(job: Item, status: str, message: str, counters: Json, keep_days: int) 
     return events.new(Tenant.of_item(job), "sync.failed", {**_facts(job), "error": message}, keep_days)
 
 
+def deletes_held(job: Item, keep_days: int) -> Item:
+    """Return the event of a job whose deletions wait for an approval; it tells how many there are and some of them."""
+    fuse = job["fuse"]
+    told = {"count": fuse["count"], "sample": fuse["sample"], "approveUntil": fuse["approveUntil"]}
+    return events.new(Tenant.of_item(job), "sync.deletes_held", {**_facts(job), **told}, keep_days)
+
+
+def conflicts(job: Item, keep_days: int) -> Item:
+    """Return the event of a job that left conflicts which no rule decides; the inbox has them."""
+    return events.new(Tenant.of_item(job), "sync.conflict", {**_facts(job), "count": job["conflicts"]}, keep_days)
+
+
 def _facts(job: Item) -> Json:
     return {"jobId": job["sk"], "integrationId": job["integrationId"], "entityType": job["entityType"]}

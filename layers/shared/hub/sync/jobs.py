@@ -5,7 +5,8 @@ The table is the truth and a queue message only a hint; the due index finds a jo
 Records are written first, the checkpoint second, and the counters are part of the checkpoint.
 """
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from hub.core import clock, due, events, jsontext, queues
@@ -24,6 +25,11 @@ Json = dict[str, Any]
 
 OPEN = ("PENDING", "RUNNING")
 LOCK = "sync-lock"
+PULL, PUSH, UPLOAD = "pull", "push", "upload"
+BOTH = (PULL, PUSH)
+INBOUND, OUTBOUND = "INBOUND", "OUTBOUND"
+# Which way the records of a phase go; a job of both phases shuts out every other one of the entity.
+WAYS = {PULL: INBOUND, PUSH: OUTBOUND, UPLOAD: OUTBOUND, "delete": INBOUND, "quarantine": INBOUND, "revert": INBOUND}
 # A worker that dies before it completes a page has used up a hop: a page that kills every worker ends the job.
 MAX_HOPS = 3
 _MAY_CLAIM = (
@@ -50,6 +56,12 @@ class Counters:
     @classmethod
     def of(cls, item: Item) -> "Counters":
         return cls(**item["counters"])
+
+
+def counted_since(job: Item, progress: Json) -> Json:
+    """Return the counters of one page: those with it less those without."""
+    before = asdict(Counters.of(job))
+    return {name: count - before[name] for name, count in progress["counters"].items()}
 
 
 @dataclass(frozen=True)
@@ -80,11 +92,16 @@ class Cancelled(Exception):
     """Somebody cancelled the job while its page was under way."""
 
 
+class Gone(Exception):
+    """What the job's end is noted on, in the configuration, is not there any more."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What a new job is to do; a fresh one reads everything, even where the provider would say that nothing changed.
 
-    `job_id` is for a start that may be repeated: the second one finds the first.
+    `job_id` is for a start that may be repeated: the second one finds the first. `phases` are what the job does one
+    after the other, and `more` is whatever else it keeps for them (see `hub.sync.orders`).
     """
 
     integration_id: str
@@ -94,6 +111,9 @@ class Wanted:
     connector_version: int
     is_fresh: bool = False
     job_id: str = ""
+    job_type: str = "FULL_SYNC"
+    phases: tuple[str, ...] = (PULL,)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def new(change: Change, wanted: Wanted) -> Item:
@@ -107,8 +127,10 @@ def new(change: Change, wanted: Wanted) -> Item:
         "connectorVersion": wanted.connector_version,
         "params": jsontext.dump(wanted.params),
         "isFresh": wanted.is_fresh,
-        "jobType": "FULL_SYNC",
-        "direction": "INBOUND",
+        "jobType": wanted.job_type,
+        "direction": WAYS[wanted.phases[0]],
+        "phase": wanted.phases[0],
+        "phases": list(wanted.phases),
         "status": "PENDING",
         "createdAt": clock.iso(now),
         "createdBy": change.caller.actor,
@@ -123,15 +145,22 @@ def new(change: Change, wanted: Wanted) -> Item:
         "nextAttemptAt": 0,
         "hops": 0,
         **due.JOBS.marks(job_id, now + due.GRACE_S),
-        "expiresEpochS": _expiry(change.keep_days),
+        "expiresEpochS": expiry(change.keep_days),
+        **wanted.more,
     }
 
 
 def start(change: Change, job: Item) -> None:
-    """Add a new job to `change`, with its event and the lock that keeps a second run of the same entity out."""
+    """Add a new job to `change`, with its event and the locks that keep a second run of the same entity out."""
     told = events.write(change.tables, job_events.started(job, change.keep_days))
-    change.add(Put(change.tables.activity, job, IS_NEW), _lock(change.tables, job), told)
+    listed = Put(change.tables.activity, _listing(job), IS_NEW)
+    change.add(Put(change.tables.activity, job, IS_NEW), *_locks(change.tables, job), listed, told)
     change.audit("sync.requested", job["sk"], integrationId=job["integrationId"], endpointId=job["endpointId"])
+
+
+def document_type(job: Item) -> str:
+    """Return the type of the documents that a job reads or writes; the entity is what the provider calls them."""
+    return str(job.get("documentType") or job["entityType"])
 
 
 def get(tables: Tables, tenant: Tenant, job_id: str) -> Item:
@@ -139,24 +168,6 @@ def get(tables: Tables, tenant: Tenant, job_id: str) -> Item:
     if found is None:
         raise NotFound("No sync job has this id in your tenant.")
     return found
-
-
-def holder_of_lock(tables: Tables, job: Item) -> Item | None:
-    """Return the unfinished job that keeps `job` from starting; a lock that a dead worker left behind is removed."""
-    lock = tables.coordination.get(_lock_place(job))
-    holder = tables.activity.get({"pk": job["pk"], "sk": lock["jobId"]}) if lock else None
-    if lock and (holder is None or (holder["status"] not in OPEN and holder["leaseUntil"] < clock.epoch_ms())):
-        tables.write(Delete(tables.coordination, _lock_place(job), "jobId = :id", {"id": lock["jobId"]}))
-        return None
-    return holder
-
-
-def holders_of_locks(tables: Tables, tenant: Tenant, integration_id: str) -> list[Item]:
-    """Return the jobs that hold the locks of an integration, one per entity and direction; some may have ended."""
-    bounds = {"pk": partition(tenant, LOCK), "start": f"{integration_id}#"}
-    locks = tables.coordination.query_all("pk = :pk AND begins_with(sk, :start)", bounds)
-    found = (tables.activity.get(key(tenant, "job", lock["jobId"])) for lock in locks)
-    return [job for job in found if job is not None]
 
 
 def claim(tables: Tables, tenant: Tenant, job_id: str, me: str, lease_s: int) -> Claim | None:
@@ -192,22 +203,23 @@ def claim(tables: Tables, tenant: Tenant, job_id: str, me: str, lease_s: int) ->
     return Claim(job, me)
 
 
-def checkpoint(tables: Tables, held: Claim, progress: Json, log: Put, lease_s: int) -> Claim:
-    """Record a finished page and renew the lease, in one transaction with the page's log line.
+def checkpoint(tables: Tables, held: Claim, progress: Json, log: Put, lease_s: int, *with_it: Write) -> Claim:
+    """Record a finished page and renew the lease, in one transaction with the page's log line and `with_it`.
 
     Raises LeaseLost or Cancelled; then nothing was recorded.
     """
     now = clock.epoch_s()
     renewed = {"leaseUntil": int(now * 1000) + lease_s * 1000, "dueAt": clock.iso(now + lease_s), "hops": 0}
     changed = {**progress, **renewed}
-    _write(tables, held, _set(tables, held, changed, f"{_IS_MINE} AND status = :running", running="RUNNING"), log)
+    mine = _set(tables, held, changed, f"{_IS_MINE} AND status = :running", running="RUNNING")
+    _write(tables, held, mine, log, *with_it)
     return Claim({**held.job, **changed}, held.me)
 
 
 def finish(tables: Tables, held: Claim, status: str, progress: Json, *with_it: Write) -> Item:
-    """End the job and release its lock, in one transaction `with_it`.
+    """End the job and release its locks, in one transaction `with_it`.
 
-    Raises Cancelled where only the status CANCELLED is still possible.
+    Raises Cancelled where only the status CANCELLED is still possible, Gone where a note in the configuration is not.
     """
     ended = {**progress, "status": status, "owner": "", "leaseUntil": 0}
     if status == "CANCELLED":
@@ -216,10 +228,12 @@ def finish(tables: Tables, held: Claim, status: str, progress: Json, *with_it: W
         ended["completedAt"] = clock.now()
         only_if = f"{_IS_MINE} AND status = :running"
         write = _set(tables, held, ended, only_if, remove="dueShard, dueAt", running="RUNNING")
-    release = Delete(
-        tables.coordination, _lock_place(held.job), "attribute_not_exists(pk) OR jobId = :id", {"id": held.job["sk"]}
+    mine = {"id": held.job["sk"]}
+    released = (
+        Delete(tables.coordination, place, "attribute_not_exists(pk) OR jobId = :id", mine)
+        for place in lock_places(held.job)
     )
-    _write(tables, held, write, release, *with_it)
+    _write(tables, held, write, *released, *with_it)
     return {**held.job, **ended}
 
 
@@ -287,6 +301,8 @@ def _write(tables: Tables, held: Claim, *writes: Write) -> None:
     try:
         tables.write(*writes)
     except ConditionFailed as failure:
+        if writes[failure.index].table is tables.config:
+            raise Gone from None
         raise _why(tables, held, failure) from None
 
 
@@ -303,14 +319,29 @@ def _set(tables: Tables, held: Claim, changed: Json, only_if: str, remove: str =
     return Update(tables.activity, held.place, expression, {**new, **mine, **values}, only_if)
 
 
-def _lock_place(job: Item) -> Key:
-    name = f"{job['integrationId']}#{job['entityType']}#{job['direction']}"
-    return key(Tenant.of_item(job), LOCK, name)
+def lock_places(job: Item) -> list[Key]:
+    """Return what a job holds while it is open: one lock for each way, and for each user whose records they are."""
+    user = f"#{job['userId']}" if job.get("userId") else ""
+    ways = dict.fromkeys(WAYS[phase] for phase in job.get("phases") or (PULL,))
+    name = f"{job['integrationId']}#{job['entityType']}"
+    return [key(Tenant.of_item(job), LOCK, f"{name}#{way}{user}") for way in ways]
 
 
-def _lock(tables: Tables, job: Item) -> Put:
-    return Put(tables.coordination, {**_lock_place(job), "jobId": job["sk"]}, IS_NEW)
+def _locks(tables: Tables, job: Item) -> list[Put]:
+    return [Put(tables.coordination, {**place, "jobId": job["sk"]}, IS_NEW) for place in lock_places(job)]
 
 
-def _expiry(keep_days: int) -> int:
+def _listing(job: Item) -> Item:
+    """Return what finds a job among those of its integration."""
+    pk = listing_partition(Tenant.of_item(job), job["integrationId"])
+    return {"pk": pk, "sk": job["sk"], "expiresEpochS": job["expiresEpochS"]}
+
+
+def listing_partition(tenant: Tenant, integration_id: str) -> str:
+    """Return where the jobs of an integration are listed."""
+    return partition(tenant, f"job-of#{integration_id}")
+
+
+def expiry(keep_days: int) -> int:
+    """Return when a job that is made now is forgotten (epoch seconds)."""
     return int(clock.epoch_s()) + keep_days * DAY_S

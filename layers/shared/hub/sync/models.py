@@ -5,13 +5,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.core.models import Page
+from hub.sync.config_models import Contract
 
 
 class SyncRequest(BaseModel):
     """What `POST /api/v1/custom-integrations/{id}/sync` takes; both maps fill the endpoint's variables.
 
     `fresh` reads everything, even where the provider would say that nothing has changed since the last sync, and where
-    an incremental endpoint would ask for changes only.
+    an incremental endpoint would ask for changes only. With `deletes: tombstone` what a sync of everything has not seen
+    is deleted. `history` keeps what documents were before, `keepRaw` the records beside them; `contract` says what
+    follows where records change their shape.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -20,6 +23,39 @@ class SyncRequest(BaseModel):
     params: dict[str, Any] = {}
     body: dict[str, Any] = {}
     fresh: bool = False
+    deletes: Literal["keep", "tombstone"] = "keep"
+    history: bool = False
+    keepRaw: bool = False
+    contract: Contract | None = None
+
+
+class StartSync(BaseModel):
+    """S004's StartSyncDto; EXPORT goes out and IMPORT comes in, both whole and without a trace for the next sync.
+
+    `filters` are parameters of the endpoint that is read, and values of the documents that are sent. The hub adds the
+    endpoints by name, where the first that fits is not meant, and `userId`: whose connection it is.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    jobType: Literal["FULL_SYNC", "INCREMENTAL", "EXPORT", "IMPORT"]
+    entityType: str = Field(min_length=1, max_length=64)
+    direction: Literal["INBOUND", "OUTBOUND"]
+    filters: dict[str, Any] | None = Field(default=None, max_length=50)
+    endpointId: str | None = Field(default=None, min_length=1, max_length=128)
+    params: dict[str, Any] = {}
+    userId: str | None = Field(default=None, min_length=1, max_length=128)
+
+
+class CardsSync(BaseModel):
+    """S002's answer; `jobId` and `status` stand where the sync was not over after 20 seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    message: str
+    contactsSynced: int
+    jobId: str | None = None
+    status: Literal["RUNNING"] | None = None
 
 
 class Counted(BaseModel):
@@ -32,7 +68,7 @@ class Counted(BaseModel):
 
 
 class SyncJob(BaseModel):
-    """S004's SyncJob; the hub adds endpointId, connectorVersion, params, page, counters, stopReason, nextAttemptAt.
+    """S004's SyncJob; the hub adds what stands behind createdBy. A sync of both ways is INBOUND and has two phases.
 
     `incrementalFrom` is what an incremental endpoint asks from in this run; null where it reads everything.
     """
@@ -64,6 +100,21 @@ class SyncJob(BaseModel):
     incrementalFrom: str | int | float | None
     stopReason: str | None
     nextAttemptAt: str | None
+    phase: str
+    phases: list[str]
+    deletesHeld: int
+    conflicts: int
+    configId: str | None
+    slot: str | None
+    missedSlots: int
+    userId: str | None
+    retryOf: str | None
+
+
+class SyncJobPage(Page):
+    """The jobs of an integration, newest first; they are not counted."""
+
+    data: list[SyncJob]
 
 
 class LogLine(BaseModel):

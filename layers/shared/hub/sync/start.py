@@ -1,4 +1,6 @@
-"""Starts a sync by hand: the first thing a tenant does with a new connector (spec S000, "Execute sync")."""
+"""Starts syncs: of one endpoint, the first thing a tenant does with a new connector (spec S000, "Execute sync"), and of
+an entity of any integration (spec S004, "Start sync"); and starts those again that failed.
+"""
 
 from typing import Any
 
@@ -13,17 +15,21 @@ from hub.core.journal import Change
 from hub.core.queues import Hint
 from hub.core.resources import Resources
 from hub.core.tables import ConditionFailed, Put, key
-from hub.integrations import custom, versions
+from hub.integrations import connected, custom, versions
+from hub.integrations.connected import Connected
 from hub.integrations.custom import CustomIntegration
 from hub.integrations.instances.settings import must_allow
 from hub.integrations.plans import must_have_address, plan_of
-from hub.sync import increments, job_events, jobs
+from hub.sync import increments, job_events, jobs, orders, retrying
 from hub.sync.models import SyncRequest
+from hub.sync.orders import Order
 from hub.sync.run import entity_of
 from hub.sync.state import State
 
 Json = dict[str, Any]
 
+# What a request may ask for beside the records; the same names stand in a configuration.
+_WISHES = {"deletes", "history", "keepRaw", "contract"}
 _MAY_START = "attribute_not_exists(pk) OR nextStartMs <= :now"
 
 
@@ -45,12 +51,36 @@ def start(change: Change, found: CustomIntegration, request: SyncRequest, interv
     must_allow(found.integration, entity)
     must_have_address(chosen)
     version = chosen.connector["version"]
-    wanted = jobs.Wanted(found.id, endpoint_id, entity, variables, version, request.fresh, job_id)
+    asked = request.model_dump(include=_WISHES, exclude_none=True)
+    wishes = {name: value for name, value in asked.items() if value not in (False, "keep")}
+    wanted = jobs.Wanted(found.id, endpoint_id, entity, variables, version, request.fresh, job_id, more=wishes)
     job = _job(change, wanted, plan_of(chosen.connector["definition"], endpoint_id))
+    return _started(change, job, interval_s)
+
+
+def begin(change: Change, found: Connected, order: Order, interval_s: int = 0) -> Item:
+    """Add the job of an order to `change`; raises and fails as `start` does, and Conflict where it cannot be called."""
+    return _started(change, orders.prepared(change, found, order), interval_s)
+
+
+def retry(change: Change, former: Item) -> Item:
+    """Add to `change` a job that goes on where a failed or cancelled one ended; raises Conflict for any other.
+
+    Before its first page nothing binds it to the version of the connector that failed: it runs the present one.
+    """
+    job = retrying.again(change, former)
+    found = connected.load(
+        change.tables.config, change.caller.tenant, former["integrationId"], user=str(former.get("userId") or "")
+    )
+    connected.must_be_usable(found)
+    if not job["page"] and not job["position"]:
+        job["connectorVersion"] = orders.to_run(change.tables.config, found).found.connector["version"]
+    return _started(change, job, 0)
+
+
+def _started(change: Change, job: Item, interval_s: int) -> Item:
     jobs.start(change, job)
-    holder = jobs.holder_of_lock(change.tables, job)
-    if holder is not None:
-        raise Conflict("A sync of this entity is under way; cancel it or wait for its end.", jobId=holder["sk"])
+    orders.must_be_free(change, job)
     if interval_s:
         change.add(_pace(change, job, interval_s))
     return job

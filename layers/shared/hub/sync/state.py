@@ -59,6 +59,16 @@ class State(Mapping[str, Any]):
         found: Watermark | None = self._item.get("watermark")
         return found if self._item.get("footprint") == footprint else None
 
+    @property
+    def is_used(self) -> bool:
+        """Say whether a request was made of what the last sync left: it may have asked for changes alone."""
+        return bool(self.__dict__.get("_variables"))
+
+    @property
+    def generation(self) -> str:
+        """Return the job that read everything last, "" before the first one."""
+        return str(self._item.get("generation", ""))
+
     @cached_property
     def _item(self) -> Item:
         return self._table.get(_place(self._job)) or {}
@@ -77,15 +87,24 @@ def after(table: Table, job: Item, last: Page, before: State, increment: Json) -
         **_place(job),
         "lastSyncAt": job["startedAt"],
         "connectorVersion": job["connectorVersion"],
+        # The last sync that has read everything: what it has not seen may still be deleted.
+        "generation": job["sk"] if job.get("incrementalFrom") is None else before.generation,
         **increment,
         "expiresEpochS": int(clock.epoch_s()) + KEPT_DAYS * DAY_S,
     }
     return Put(table, {**item, "validators": jsontext.dump(validators.to_json())} if is_whole and validators else item)
 
 
-def _place(job: Item) -> Json:
+def feed_of(job: Item) -> str:
+    """Name the list that a job reads: an endpoint with its params."""
     params = orjson.dumps(jsontext.load(job["params"]), option=orjson.OPT_SORT_KEYS)
-    return key(Tenant.of_item(job), "sync-state", f"{job['integrationId']}#{job['endpointId']}#{digest(params)}")
+    # Each user of an integration that has a connection for each sees other records.
+    user = f"#{job['userId']}" if job.get("userId") else ""
+    return f"{job['endpointId']}#{digest(params)}{user}"
+
+
+def _place(job: Item) -> Json:
+    return key(Tenant.of_item(job), "sync-state", f"{job['integrationId']}#{feed_of(job)}")
 
 
 def _earlier(at: str) -> str:

@@ -2,12 +2,12 @@
 
 from hub.core.attributes import Item
 from hub.core.journal import Change
-from hub.sync import jobs
+from hub.sync import jobs, locks
 
 
 def stop(change: Change, integration_id: str) -> None:
     """Add the cancellation of the integration's open jobs to `change`."""
-    for job in jobs.holders_of_locks(change.tables, change.caller.tenant, integration_id):
+    for job in locks.holders(change.tables, change.caller.tenant, integration_id):
         if job["status"] in jobs.OPEN:
             jobs.cancel(change, job)
 

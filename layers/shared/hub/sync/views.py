@@ -6,6 +6,7 @@ from hub.core import jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.clock import iso
+from hub.sync.jobs import PULL
 
 Json = dict[str, Any]
 
@@ -21,7 +22,7 @@ def job(item: Item) -> Json:
         "jobType": item["jobType"],
         "entityType": item["entityType"],
         "direction": item["direction"],
-        "filters": None,
+        "filters": jsontext.load(item["filters"]) if item.get("filters") else None,
         "status": item["status"],
         "startedAt": item.get("startedAt"),
         "completedAt": item.get("completedAt"),
@@ -40,6 +41,12 @@ def job(item: Item) -> Json:
         "incrementalFrom": item.get("incrementalFrom"),
         "stopReason": item.get("stopReason"),
         "nextAttemptAt": _next_attempt_at(item),
+        "phase": item.get("phase", PULL),
+        "phases": item.get("phases", [PULL]),
+        "deletesHeld": item["fuse"]["count"] if item.get("fuse") else 0,
+        "conflicts": item.get("conflicts", 0),
+        "missedSlots": item.get("missedSlots", 0),
+        **{name: item.get(name) for name in ("configId", "slot", "userId", "retryOf")},
     }
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MAX_RECORDS = 1000
 
-Kind = Literal["health", "list", "search", "get", "upsert", "upload", "post"]
+Kind = Literal["health", "list", "search", "get", "upsert", "upload", "post", "delete"]
 
 
 class ExportedDocuments(BaseModel):

@@ -281,4 +281,5 @@ _RUNNERS: dict[str, Callable[[Job], Done]] = {
     "upsert": _upsert,
     "upload": _upload,
     "post": _call,
+    "delete": _call,
 }

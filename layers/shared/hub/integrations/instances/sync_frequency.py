@@ -1,15 +1,18 @@
 """How often an integration is to be synced: milliseconds, `rate(5 minutes)`, `cron(0 9 ? * MON-FRI *)`, hourly, daily.
 
-Rates and cron expressions are those of EventBridge Scheduler: six fields, in UTC, `?` in one of the two day fields.
+Rates and cron expressions are those of EventBridge Scheduler: six fields, `?` in one of the two day fields.
 Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
 
 import re
 from collections.abc import Mapping
+from typing import Any
+
+Json = dict[str, Any]
 
 LEAST_MS = 60_000
 MOST_MS = 366 * 24 * 3600 * 1000
-WORDS = ("hourly", "daily")
+WORDS = {"hourly": "0 * * * ? *", "daily": "0 0 * * ? *"}
 _RATE = re.compile(r"rate\((\d{1,6}) (minute|hour|day)s?\)")
 _CRON = re.compile(r"cron\(([^()]{11,200})\)")
 _UNIT_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
@@ -42,6 +45,17 @@ def fault(wanted: str | int) -> str | None:
     if (cron := _CRON.fullmatch(wanted)) is not None:
         return _fault_of_cron(cron[1])
     return _EXPECTED
+
+
+def schedule_of(wanted: str | int, time_zone: str = "UTC") -> Json:
+    """Return a frequency without fault as `{"everyS": 300}` or `{"cron": "0 9 ? * MON-FRI *", "timeZone": "UTC"}`."""
+    text = str(wanted)
+    if text.isdigit():
+        return {"everyS": int(text) // 1000}
+    if (rate := _RATE.fullmatch(text)) is not None:
+        return {"everyS": int(rate[1]) * _UNIT_MS[rate[2]] // 1000}
+    cron = _CRON.fullmatch(text)
+    return {"cron": WORDS.get(text) or (cron[1] if cron else ""), "timeZone": time_zone}
 
 
 def _fault_of_ms(text: str) -> str | None:

@@ -98,6 +98,18 @@ _PLATFORM = (
         _payload({"jobId": TEXT, "error": TEXT}),
         {"jobId": "job_01JCZ8Y0M3V8T6W2Q9X4N5B7KD", "error": "503: Service Unavailable"},
     ),
+    _of_hub(
+        "sync.conflict",
+        "A sync of both ways found changes of the same fields that no rule decides.",
+        _payload({"jobId": TEXT, "count": {"type": "integer"}}),
+        {"jobId": "job_01JCZ8Y0M3V8T6W2Q9X4N5B7KD", "count": 3},
+    ),
+    _of_hub(
+        "sync.deletes_held",
+        "A full sync found so much gone that its deletions wait for an approval.",
+        _payload({"jobId": TEXT, "count": {"type": "integer"}}, {"approveUntil": TEXT}),
+        {"jobId": "job_01JCZ8Y0M3V8T6W2Q9X4N5B7KD", "count": 120, "approveUntil": "2026-07-08T10:00:00.000Z"},
+    ),
 )
 _OPERATIONS = (
     _of_hub(

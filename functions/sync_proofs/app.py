@@ -1,0 +1,121 @@
+"""What a sync has done, shown and taken back: proof, revert, deletions that wait, records that were not taken."""
+
+from hub.core.answers import Answer, accepted, ok
+from hub.core.api import Api, Request
+from hub.core.attributes import Item
+from hub.core.caller import admins, members
+from hub.core.tables import ConditionFailed
+from hub.integrations.instances import edge
+from hub.sync import jobs, views
+
+api = Api("sync_proofs")
+handler = api.handle
+
+READ = members("integrations:read")
+WRITE = admins("integrations:write")
+JOB = "hub.sync.models:SyncJob"
+PAGE = {"limit": "How many, 1 to 100", "cursor": "Where to go on"}
+
+
+@api.route(
+    "GET",
+    "/api/v1/sync-jobs/{id}/proof",
+    access=READ,
+    rate="documents",
+    answer="hub.sync.proof_models:Proof",
+    query={"against": "Another job of the same entity: which documents differ between the ends of both"},
+)
+def prove(request: Request) -> Answer:
+    """Show that what a sync job has read adds up, with samples; `against` another job, what has changed between."""
+    from hub.sync import proof
+
+    tables, job = request.resources.tables, _found(request)
+    found = proof.of(tables, job)
+    if "against" in request.query:
+        other = jobs.get(tables, request.caller.tenant, request.query["against"])
+        found["difference"] = proof.between(tables, job, other)
+    return ok(found)
+
+
+@api.route("POST", "/api/v1/sync-jobs/{id}/approve-deletes", access=WRITE, rate="documents", status=202, answer=JOB)
+def approve_deletes(request: Request) -> Answer:
+    """Let the deletions happen that a full sync has held back; a job of its own carries them out."""
+    from hub.sync import approvals
+
+    return _begun(request, approvals.approve(request.change, _found(request)))
+
+
+@api.route(
+    "POST",
+    "/api/v1/sync-jobs/{id}/revert",
+    access=WRITE,
+    rate="documents",
+    status=202,
+    body="hub.sync.proof_models:RevertRequest",
+    answer="hub.sync.proof_models:Reverted",
+)
+def revert(request: Request) -> Answer:
+    """Take back what a sync job changed, where nothing changed it since; with `preview` only say what that would be."""
+    from hub.sync import revert
+    from hub.sync.proof_models import RevertRequest
+
+    job = _found(request)
+    if request.parsed(RevertRequest).preview:
+        return ok(revert.preview(request.resources.tables, job))
+    return _begun(request, revert.start(request.change, job))
+
+
+@api.route(
+    "GET",
+    "/api/v1/integrations/{id}/quarantine",
+    access=READ,
+    rate="documents",
+    answer="hub.sync.proof_models:QuarantinePage",
+    query={**PAGE, "entity": "Only the records of this entity"},
+)
+def list_quarantine(request: Request) -> Answer:
+    """List the records of an integration that were not stored as they came, with the reasons."""
+    from hub.sync import quarantine
+
+    edge.found(request)
+    page, activity = request.page(), request.resources.tables.activity
+    entity, tenant = request.query.get("entity", ""), request.caller.tenant
+    found, has_more = quarantine.open_ones(activity, tenant, request.path["id"], entity, page.limit, page.after)
+    return ok(request.uncounted("data", found, quarantine.view, has_more))
+
+
+@api.route(
+    "POST",
+    "/api/v1/integrations/{id}/quarantine/retry",
+    access=WRITE,
+    rate="integration",
+    status=202,
+    body="hub.sync.proof_models:QuarantineRetry",
+    answer=JOB,
+)
+def retry_quarantine(request: Request) -> Answer:
+    """Run the records of the quarantine again, by the mapping and the contract that stand now."""
+    from hub.integrations import connected
+    from hub.sync import requeue
+    from hub.sync.proof_models import QuarantineRetry
+
+    body = request.parsed(QuarantineRetry)
+    tenant, user = request.caller.tenant, request.caller.user
+    found = connected.load(request.resources.tables.config, tenant, request.path["id"], user=user)
+    return _begun(request, requeue.start(request.change, found, body.entity or ""))
+
+
+def _found(request: Request) -> Item:
+    return jobs.get(request.resources.tables, request.caller.tenant, request.path["id"])
+
+
+def _begun(request: Request, job: Item) -> Answer:
+    """Commit a new job and let it begin."""
+    from hub.sync import start
+
+    try:
+        answer = request.change.commit(accepted(views.job(job)))
+    except ConditionFailed as failure:
+        raise start.refusal(failure) from None
+    start.hint(request.resources, job)
+    return answer
