@@ -144,7 +144,7 @@ class Stack:
 
     def fire_schedule(self, name: str) -> Any:
         """Run one tick of a schedule by its event name, now, and return what the function returned."""
-        schedule = next(each for each in self.template.schedules if each.name == name)
+        (schedule,) = [each for each in self.template.schedules if each.name == name]
         return self._timer.fire(schedule)
 
     def worker_pids(self, function: str) -> list[int]:

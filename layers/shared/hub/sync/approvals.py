@@ -9,7 +9,10 @@ from hub.sync import jobs, orders
 from hub.sync.state import State
 
 # What the new job needs of the one that has seen the source.
-CARRIED = ("seenOf", "seenSince", "seenRead", "documentType", "userId", "history", "configId")
+CARRIED = (
+    *("seenOf", "seenSince", "seenRead", "documentType", "userId", "history", "configId"),
+    *("writeEndpointId", "fieldMappings", "conflictResolution", "fieldRules", "deletes"),
+)
 
 
 def approve(change: Change, job: Item) -> Item:
@@ -22,7 +25,12 @@ def approve(change: Change, job: Item) -> Item:
         jsontext.load(job["params"]),
         job["connectorVersion"],
         phases=("delete",),
-        more={**{name: job[name] for name in CARRIED if name in job}, "approved": job["fuse"]["count"]},
+        more={
+            **{name: job[name] for name in CARRIED if name in job},
+            "approved": job["fuse"]["count"],
+            # It only deletes, and yet by the links of the sync that goes both ways.
+            "isTwoWay": set(jobs.BOTH) <= set(job.get("phases") or ()),
+        },
     )
     made = jobs.new(change, wanted)
     change.add(_noted(change, job, made))

@@ -31,7 +31,7 @@ TRIES = 5
 
 def is_two_way(job: Mapping[str, Any]) -> bool:
     """Say whether what a job pulls is merged with what it will push."""
-    return set(jobs.BOTH) <= set(job.get("phases") or ())
+    return bool(job.get("isTwoWay")) or set(jobs.BOTH) <= set(job.get("phases") or ())
 
 
 def of_job(tables: Tables, job: Item, definition: str, keep_days: int) -> "TwoWay":
