@@ -136,6 +136,24 @@ def test_deletions_go_both_ways(both: Pushes) -> None:
     assert both.hub.get("/api/v1/documents/contact/d1").status == 404
 
 
+def test_approved_deletions_go_by_the_links_of_both_ways(both: Pushes) -> None:
+    """A document that came from here has another id there: without the links nobody would find it."""
+    both.configured(deletes="tombstone")
+    for number in range(12):
+        both.put(f"n{number}", email=f"n{number}@example.com", name="New")
+    both.sync()
+    both.crm.records = {"r1": both.crm.records["r1"]}
+    held = both.sync()
+
+    approved = both.hub.post(f"/api/v1/sync-jobs/{held['id']}/approve-deletes")
+    job = both.work(approved.body["id"])
+
+    assert (held["deletesHeld"], counts(held).get("deleted")) == (13, None)
+    assert (job["status"], counts(job)["deleted"]) == ("COMPLETED", 13)
+    assert both.document("r1") == {"email": "there@example.com", "name": "There"}
+    assert both.hub.get("/api/v1/documents/contact/n3").status == 404
+
+
 @pytest.mark.parametrize("rule", ["local", "remote"])
 def test_deletion_there_of_what_was_edited_here_is_decided_by_the_rule(both: Pushes, rule: str) -> None:
     both.configured(deletes="tombstone", conflictResolution=rule)
