@@ -1,15 +1,14 @@
 """Calls on request through a connection: a provider's operations, and whatever else its API can."""
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hub.core import events
 from hub.core.answers import Answer, ok
 from hub.core.api import Api, Request
-from hub.core.caller import members
+from hub.core.caller import ADMIN_ROLES, members
 from hub.core.errors import Denied, HubError
 from hub.core.resources import resources
-from hub.core.vault import Vault
 from hub.integrations import connected
 from hub.integrations.connected import Connected
 from hub.integrations.connections import connections
@@ -27,7 +26,6 @@ handler = api.handle
 
 READ = members("integrations:read")
 CALL = members("integrations:write")
-ADMINS = frozenset({"super_admin", "tenant_admin"})
 PROXY = "/api/v1/proxy/{integrationId}/{path+}"
 # What API Gateway and Lambda take, less base64 and the event around it.
 MOST_BYTES = 4 * 1024 * 1024
@@ -162,8 +160,8 @@ def _found(request: Request, integration_id: str) -> Connected:
 def _callable(request: Request, integration_id: str) -> Connected:
     """Return the integration; a user who is no administrator calls with a connection of their own alone."""
     found, caller = _found(request, integration_id), request.caller
-    if found.owner == connections.TENANT and not (caller.roles & ADMINS or caller.key_id):
-        raise Denied("Only an administrator may call with the tenant's connection.", roles=sorted(ADMINS))
+    if found.owner == connections.TENANT and not (caller.roles & ADMIN_ROLES or caller.key_id):
+        raise Denied("Only an administrator may call with the tenant's connection.", roles=sorted(ADMIN_ROLES))
     return found
 
 
@@ -172,16 +170,10 @@ def _way(request: Request) -> "WayOut":
 
     found = request.resources
     marks = Marks(found.tables, found.settings.retention_days, lambda event: events.hint(found, event))
-    return WayOut(_vault(), client(request), found.tables, marks)
+    return WayOut(resources().vault, client(request), found.tables, marks)
 
 
-# Kept for the life of the process: connections and unwrapped keys are reused by the next call.
+# Kept for the life of the process: connections are reused by the next call.
 @lru_cache(maxsize=4)
 def _client(own_hosts: frozenset[str]) -> Client:
     return Client(Guard.from_text(resources().settings.outbound_allowed_private, own_hosts=own_hosts))
-
-
-@cache
-def _vault() -> Vault:
-    found = resources()
-    return Vault(found.kms, found.settings.kms_key_id, found.tables.credentials)

@@ -9,7 +9,6 @@ from typing import Any
 
 from hub.core.queues import BATCH, Hint, handle_messages
 from hub.core.resources import resources
-from hub.core.vault import Vault
 from hub.integrations.connections.connection_work import Worker
 from hub.outbound.client import Client
 from hub.outbound.guard import Guard
@@ -17,21 +16,15 @@ from hub.outbound.retry import Sender
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    worker = Worker(resources(), _vault(), _client())
+    worker = Worker(resources(), resources().vault, _client())
     return handle_messages(event, lambda message: worker.run(Hint.of(message["body"])), _pool())
 
 
-# Kept for the life of the process: connections and unwrapped keys are reused by the next batch.
+# Kept for the life of the process: connections are reused by the next batch.
 @cache
 def _client() -> Sender:
     settings = resources().settings
     return Client(Guard.from_text(settings.outbound_allowed_private, own_hosts=settings.own_hosts))
-
-
-@cache
-def _vault() -> Vault:
-    found = resources()
-    return Vault(found.kms, found.settings.kms_key_id, found.tables.credentials)
 
 
 @cache

@@ -151,12 +151,7 @@ def sync(request: Request) -> Answer:
 
     wanted = request.parsed(SyncRequest)
     job = start.start(request.change, _found(request), wanted, request.resources.settings.sync_interval_s)
-    try:
-        answer = request.change.commit(accepted(views.job(job)))
-    except ConditionFailed as failure:
-        raise start.refusal(failure) from None
-    start.hint(request.resources, job)
-    return answer
+    return start.begun(request.change, request.resources, job, accepted(views.job(job)))
 
 
 @api.route(

@@ -6,7 +6,6 @@ from typing import Any
 
 from hub.core.queues import BATCH, Hint, handle_messages
 from hub.core.resources import resources
-from hub.core.vault import Vault
 from hub.outbound.client import Client
 from hub.outbound.guard import Guard
 from hub.outbound.retry import Sender
@@ -26,8 +25,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 @cache
 def deliverer() -> Deliverer:
     found = resources()
-    vault = Vault(found.kms, found.settings.kms_key_id, found.tables.credentials)
-    return Deliverer(found, vault, client(), Directory(found.tables.config))
+    return Deliverer(found, found.vault, client(), Directory(found.tables.config))
 
 
 @cache

@@ -1,7 +1,7 @@
 """Tests of integrations and providers (specs S000, S001, S003, S004): what a call with their credentials finds."""
 
 from collections.abc import Callable
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 from hub.core import events
@@ -11,7 +11,6 @@ from hub.core.caller import SUPER_ADMIN, admins
 from hub.core.errors import Conflict, IntegrationNotFound, ProviderNotFound
 from hub.core.resources import resources
 from hub.core.tables import ConditionFailed
-from hub.core.vault import Vault
 from hub.integrations import connected, custom, testing
 from hub.integrations.catalog import chosen, providers
 from hub.integrations.connected import Connected
@@ -126,7 +125,7 @@ def _facts(result: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _tester(request: Request) -> Tester:
-    return Tester(_vault(), client(request), request.resources.tables, _marks(request))
+    return Tester(resources().vault, client(request), request.resources.tables, _marks(request))
 
 
 def _marks(request: Request) -> Marks:
@@ -134,13 +133,7 @@ def _marks(request: Request) -> Marks:
     return Marks(found.tables, found.settings.retention_days, partial(events.hint, found))
 
 
-# Kept for the life of the process: connections and unwrapped keys are reused by the next test.
+# Kept for the life of the process: connections are reused by the next test.
 @lru_cache(maxsize=4)
 def _client(own_hosts: frozenset[str]) -> Client:
     return Client(Guard.from_text(resources().settings.outbound_allowed_private, own_hosts=own_hosts))
-
-
-@cache
-def _vault() -> Vault:
-    found = resources()
-    return Vault(found.kms, found.settings.kms_key_id, found.tables.credentials)

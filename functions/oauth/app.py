@@ -1,7 +1,7 @@
 """OAuth 2.0 in the browser: flows that connect integrations (S001 to S004), links to them, tokens on request."""
 
 from collections.abc import Callable, Mapping
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 from hub.access import callers
@@ -14,7 +14,6 @@ from hub.core.config import dashboard_url
 from hub.core.journal import Change
 from hub.core.resources import resources
 from hub.core.tables import Table
-from hub.core.vault import Vault
 from hub.integrations import tenant_settings
 from hub.integrations.connections import connection_views, diagnosis, stored_tokens
 from hub.integrations.connections.connections import ConnectionNotFound
@@ -194,7 +193,7 @@ def refresh_token(request: Request) -> Answer:
     if request.path["teamId"] != caller.tenant.id:
         raise ConnectionNotFound
     connection, integration = stored_tokens.get(tables.config, caller, request.path["oauthId"])
-    wanted, renewal = request.parsed(TokenRefresh), Renewal.of(request.change, _vault(), connection)
+    wanted, renewal = request.parsed(TokenRefresh), Renewal.of(request.change, resources().vault, connection)
     shown = renewal.put(wanted) if wanted.newToken else renewal.fetch(client(request), _marks(request))
     return request.change.commit(ok(connection_views.oauth_token(shown, stored_tokens.name_of(integration))))
 
@@ -268,7 +267,7 @@ def _finisher(request: Request) -> Finisher:
     found = request.resources
     return Finisher(
         found.tables,
-        _vault(),
+        resources().vault,
         client(request),
         Guard.from_text(found.settings.outbound_allowed_private, own_hosts=request.own_hosts),
         request.id,
@@ -282,13 +281,7 @@ def _marks(request: Request) -> Marks:
     return Marks(found.tables, found.settings.retention_days, partial(events.hint, found))
 
 
-# Kept for the life of the process: connections and unwrapped keys are reused by the next flow.
+# Kept for the life of the process: connections are reused by the next flow.
 @lru_cache(maxsize=4)
 def _client(own_hosts: frozenset[str]) -> Client:
     return Client(Guard.from_text(resources().settings.outbound_allowed_private, own_hosts=own_hosts))
-
-
-@cache
-def _vault() -> Vault:
-    found = resources()
-    return Vault(found.kms, found.settings.kms_key_id, found.tables.credentials)

@@ -273,12 +273,7 @@ def _begun(request: Request, job: Item) -> Answer:
     """Commit a new job and let it begin."""
     from hub.sync import start
 
-    try:
-        answer = request.change.commit(accepted(views.job(job)))
-    except ConditionFailed as failure:
-        raise start.refusal(failure) from None
-    start.hint(request.resources, job)
-    return answer
+    return start.begun(request.change, request.resources, job, accepted(views.job(job)))
 
 
 def _newest(request: Request, limit: int, after: str | None, status: str | None) -> list[Item]:

@@ -4,7 +4,6 @@ from hub.core.answers import Answer, accepted, ok
 from hub.core.api import Api, Request
 from hub.core.attributes import Item
 from hub.core.caller import admins, members
-from hub.core.tables import ConditionFailed
 from hub.integrations.instances import edge
 from hub.sync import jobs, views
 
@@ -113,9 +112,4 @@ def _begun(request: Request, job: Item) -> Answer:
     """Commit a new job and let it begin."""
     from hub.sync import start
 
-    try:
-        answer = request.change.commit(accepted(views.job(job)))
-    except ConditionFailed as failure:
-        raise start.refusal(failure) from None
-    start.hint(request.resources, job)
-    return answer
+    return start.begun(request.change, request.resources, job, accepted(views.job(job)))

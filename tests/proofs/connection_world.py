@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from hub.connector.token_requests import CLIENT_SECRET, Grant
+from hub.connector.secrets import CLIENT_SECRET
+from hub.connector.token_requests import Grant
 from hub.core import clock, due, jsontext
 from hub.core.answers import no_content
 from hub.core.attributes import Item, decode_item

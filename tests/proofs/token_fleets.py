@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 from botocore.exceptions import BotoCoreError
 
 from hub.connector.auth_config import OAuth2Auth
-from hub.connector.token_requests import CLIENT_SECRET, REFRESH_TOKEN
+from hub.connector.secrets import CLIENT_SECRET, REFRESH_TOKEN
 from hub.core import clock
 from hub.core.caller import Tenant
 from hub.core.errors import Retryable

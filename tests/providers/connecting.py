@@ -13,7 +13,7 @@ from hub.connector.definition import ConnectorDefinition, parse_definition
 from hub.connector.incremental import Value
 from hub.connector.plan import Means, Page, Plan, Position, compile_endpoint
 from hub.connector.request_config import Endpoint
-from hub.connector.token_requests import CLIENT_SECRET as CLIENT_SECRET_PLACE
+from hub.connector.secrets import CLIENT_SECRET as CLIENT_SECRET_PLACE
 from hub.connector.token_requests import read_grant, token_call
 from hub.connector.uploads import Uploaded, UploadRun, compile_upload
 from hub.connector.variables import Variables

@@ -8,7 +8,7 @@ import pytest
 
 from hub.connector.auth_config import OAuth2Auth
 from hub.connector.revocations import Held, check_revoked, revocation_call
-from hub.connector.token_requests import CLIENT_SECRET as CLIENT_SECRET_PLACE
+from hub.connector.secrets import CLIENT_SECRET as CLIENT_SECRET_PLACE
 from hub.connector.token_requests import Code, Grant, code_call, read_grant, token_call
 from hub.core.errors import Refused, Retryable
 from hub.integrations.connections import reasons

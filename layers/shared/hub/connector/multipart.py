@@ -46,15 +46,16 @@ def parts_of(value: Any) -> list[Part]:
 def encode(parts: Sequence[Part], new_boundary: Callable[[], str] | None = None) -> tuple[str, bytes]:
     """Return the content type and the bytes; the boundary is in none of the parts (RFC 2046, 5.1.1)."""
     contents = [f"{part.head()}\r\n\r\n{part.content}".encode() for part in parts]
-    boundary = _boundary(contents, new_boundary or _random)
+    boundary = boundary_outside(contents, new_boundary)
     mark = f"--{boundary}".encode()
     body = b"".join(mark + b"\r\n" + content + b"\r\n" for content in contents) + mark + b"--\r\n"
     return f"{MULTIPART}; boundary={boundary}", body
 
 
-def _boundary(contents: Sequence[bytes], new_boundary: Callable[[], str]) -> str:
+def boundary_outside(contents: Sequence[bytes], new_boundary: Callable[[], str] | None = None) -> str:
+    """Return a boundary that is in none of the parts."""
     while True:
-        boundary = new_boundary()
+        boundary = (new_boundary or _random)()
         if not any(boundary.encode() in content for content in contents):
             return boundary
 

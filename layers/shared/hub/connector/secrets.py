@@ -16,7 +16,8 @@ Place = tuple[str | int, ...]
 HANDLE_START, HANDLE_END = "{{encrypted:", "}}"
 SHOWN_FROM = 20
 _IN_AUTH = ("keyValue", "token", "password", "clientSecret", "accessToken", "refreshToken")
-_FOR_TOKEN_URL = frozenset({"/auth/clientSecret", "/auth/refreshToken"})
+CLIENT_SECRET, REFRESH_TOKEN = "/auth/clientSecret", "/auth/refreshToken"
+_FOR_TOKEN_URL = frozenset({CLIENT_SECRET, REFRESH_TOKEN})
 WEBHOOK_SECRET = "/webhookConfig/webhookSecret"  # noqa: S105  a place, not a secret
 
 

@@ -16,12 +16,12 @@ import orjson
 
 from hub.connector.auth_config import OAuth2Auth, TokenFields
 from hub.connector.authenticate import Hide, hiding
+from hub.connector.secrets import CLIENT_SECRET
 from hub.core.errors import BadDefinition, Problem, Refused, Retryable
 from hub.mapping.paths import MISSING, PathFailed, getter
 from hub.outbound.calls import HEADER_VALUE, Call, Reply
 from hub.outbound.retry import asked_delay_s
 
-CLIENT_SECRET, REFRESH_TOKEN = "/auth/clientSecret", "/auth/refreshToken"
 # What the hub itself sends, now or in the browser flow; `tokenParams` may not say it again.
 OF_THE_GRANT = frozenset(
     "assertion client_assertion client_assertion_type client_id client_secret code code_verifier grant_type password"

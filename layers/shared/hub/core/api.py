@@ -190,9 +190,7 @@ class Request:
     @property
     def vault(self) -> "Vault":
         """Where this request's secrets go; the function needs the right to store them, not to read them."""
-        from hub.core.vault import Vault  # cryptography: only where secrets are stored
-
-        return Vault(self.resources.kms, self.resources.settings.kms_key_id, self.resources.tables.credentials)
+        return self.resources.vault
 
     @cached_property
     def change(self) -> Change:

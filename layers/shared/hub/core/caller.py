@@ -19,6 +19,7 @@ SCOPES = frozenset(
         "admin:full",
     }
 )
+ADMIN_ROLES = frozenset({"super_admin", "tenant_admin"})
 ANY_SCOPE = "*"
 # '#' divides the parts of a key: a tenant id that could hold one could name another tenant's partition.
 _TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -95,4 +96,4 @@ def members(scope: str | None = None) -> Access:
 
 def admins(scope: str | None = None) -> Access:
     """The tenant's administrators, or a program with `scope`."""
-    return Access(frozenset({"super_admin", "tenant_admin"}), scope)
+    return Access(ADMIN_ROLES, scope)

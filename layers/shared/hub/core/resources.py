@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+    from hub.core.vault import Vault
+
 # Short time-outs: AWS answers in milliseconds, and a call that hangs is better repeated within the deadline.
 _CLIENT = Config(
     connect_timeout=2,
@@ -57,6 +59,13 @@ class Resources:
     @cached_property
     def tables(self) -> Tables:
         return Tables(self.dynamodb, self.settings)
+
+    @cached_property
+    def vault(self) -> "Vault":
+        """One for the process: it remembers the data keys that it unwrapped."""
+        from hub.core.vault import Vault  # cryptography: only where secrets are stored or read
+
+        return Vault(self.kms, self.settings.kms_key_id, self.tables.credentials)
 
 
 @cache

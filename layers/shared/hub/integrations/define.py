@@ -9,9 +9,9 @@ from typing import Any
 
 from hub.connector.definition import check_definition, merge_definition
 from hub.connector.faults import SET_BY_HUB
-from hub.connector.secrets import WEBHOOK_SECRET, extract_secrets, origins, secret_handles
+from hub.connector.secrets import CLIENT_SECRET, WEBHOOK_SECRET, extract_secrets, origins, secret_handles
 from hub.core import clock, jsontext
-from hub.core.errors import BadDefinition, BadHandle, BadRequest, Problem, TargetForbidden, TooLarge
+from hub.core.errors import BadDefinition, BadHandle, BadRequest, Problem, TooLarge
 from hub.core.expressions import setting
 from hub.core.ids import new_id
 from hub.core.journal import Change
@@ -32,7 +32,6 @@ from hub.outbound.guard import Guard
 
 Json = dict[str, Any]
 
-CLIENT_SECRET = "/auth/clientSecret"  # noqa: S105  a place, not a secret
 MAX_DEFINITION_BYTES = 300 * 1024
 _ONLY_SHOWN = SET_BY_HUB | {"secretsRequired"}
 _SET_BY_UPDATE = (
@@ -101,18 +100,10 @@ def checked(raw: Json, guard: Guard) -> Json:
     addresses |= {
         f"/endpoints/{index}/baseUrl": each.get("baseUrl") for index, each in enumerate(definition["endpoints"])
     }
-    problems = [Problem(place, reason) for place, url in addresses.items() if url and (reason := _refusal(guard, url))]
+    problems = [Problem(place, reason) for place, url in addresses.items() if url and (reason := guard.refusal(url))]
     if problems:
         raise BadDefinition("The definition names an address that the hub never calls.", problems)
     return definition
-
-
-def _refusal(guard: Guard, url: str) -> str | None:
-    try:
-        guard.check_url(url)
-    except TargetForbidden as refused:
-        return refused.message
-    return None
 
 
 def _without_echo(patch: Json, current: CustomIntegration) -> Json:

@@ -17,7 +17,8 @@ from typing import Any
 
 from hub.connector.auth_config import OAuth2Auth
 from hub.connector.authenticate import ACCESS_TOKEN
-from hub.connector.token_requests import CLIENT_SECRET, REFRESH_TOKEN, Grant, epoch_of
+from hub.connector.secrets import CLIENT_SECRET, REFRESH_TOKEN
+from hub.connector.token_requests import Grant, epoch_of
 from hub.connector.urls import origin
 from hub.core import clock, logs
 from hub.core.attributes import Item

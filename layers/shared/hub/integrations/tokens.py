@@ -12,7 +12,8 @@ from typing import Protocol
 from uuid import uuid4
 
 from hub.connector.auth_config import OAuth2Auth
-from hub.connector.token_requests import CLIENT_SECRET, basic_pair, read_grant, token_call
+from hub.connector.secrets import CLIENT_SECRET
+from hub.connector.token_requests import basic_pair, read_grant, token_call
 from hub.core import clock, logs
 from hub.core.caller import Tenant
 from hub.core.errors import BadRequest, HubError, Refused, Retryable, UpstreamError

@@ -83,6 +83,14 @@ class Guard:
             self._check_scheme_and_port(target)
         return target
 
+    def refusal(self, url: str) -> str | None:
+        """Say why `url` may not be called, as far as that is known without a look-up; None where it may."""
+        try:
+            self.check_url(url)
+        except TargetForbidden as refused:
+            return refused.message
+        return None
+
     def resolve(self, target: Target, resolver: Resolver = system_resolver) -> list[str]:
         """Return the literal addresses to dial, from one look-up.
 

@@ -106,4 +106,5 @@ def _derived(field: Json, value: str) -> Json:
 
 
 def _fields(method: Json) -> list[Json]:
-    return method.get("fields", [])  # type: ignore[no-any-return]
+    fields: list[Json] = method.get("fields", [])
+    return fields

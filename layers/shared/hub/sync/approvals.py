@@ -5,7 +5,7 @@ from hub.core.attributes import Item
 from hub.core.errors import Conflict
 from hub.core.journal import Change
 from hub.core.tables import Update
-from hub.sync import jobs, orders
+from hub.sync import jobs, orders, two_way
 from hub.sync.state import State
 
 # What the new job needs of the one that has seen the source.
@@ -29,7 +29,7 @@ def approve(change: Change, job: Item) -> Item:
             **{name: job[name] for name in CARRIED if name in job},
             "approved": job["fuse"]["count"],
             # It only deletes, and yet by the links of the sync that goes both ways.
-            "isTwoWay": set(jobs.BOTH) <= set(job.get("phases") or ()),
+            "isTwoWay": two_way.is_two_way(job),
         },
     )
     made = jobs.new(change, wanted)

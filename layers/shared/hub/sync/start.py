@@ -8,6 +8,7 @@ from hub.connector.entities import has_records
 from hub.connector.plan import Plan
 from hub.connector.variables import Variables
 from hub.core import clock, events, queues
+from hub.core.answers import Answer
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.errors import BadDefinition, Conflict, HubError, Problem, RateLimited
@@ -93,6 +94,16 @@ def _job(change: Change, wanted: jobs.Wanted, plan: Plan) -> Item:
     begun = increments.begun(plan.increment, state, is_fresh=wanted.is_fresh)
     plan.first(Variables(wanted.params, state=state), begun.get("incrementalFrom"))
     return {**job, **begun}
+
+
+def begun(change: Change, resources: Resources, job: Item, answer: Answer) -> Answer:
+    """Commit a new job and let it begin; return `answer`. Raises what `refusal` says."""
+    try:
+        given = change.commit(answer)
+    except ConditionFailed as failure:
+        raise refusal(failure) from None
+    hint(resources, job)
+    return given
 
 
 def hint(resources: Resources, job: Item) -> None:

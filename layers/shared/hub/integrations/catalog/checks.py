@@ -10,7 +10,7 @@ from typing import Any
 
 from hub.connector.definition import check_definition
 from hub.core import json_schema, jsontext
-from hub.core.errors import BadDefinition, Problem, TargetForbidden
+from hub.core.errors import BadDefinition, Problem
 from hub.outbound.guard import Guard
 from hub.providers.resolve import HANDLE, resolve
 
@@ -79,7 +79,7 @@ def _definition_faults(
         yield from (Problem(_place(each.pointer, index), each.message) for each in fault.problems)
         return
     for place, url in _addresses(definition).items() if guard else ():
-        if guard and (reason := _refusal(guard, url)):
+        if guard and (reason := guard.refusal(url)):
             yield Problem(_place(place, index), reason)
 
 
@@ -96,14 +96,6 @@ def _addresses(definition: Json) -> dict[str, str]:
     found = {"/baseUrl": definition.get("baseUrl"), **{f"/auth/{name}": auth.get(name) for name in _AUTH_ADDRESSES}}
     found |= {f"/endpoints/{index}/baseUrl": each.get("baseUrl") for index, each in enumerate(endpoints)}
     return {place: url for place, url in found.items() if url}
-
-
-def _refusal(guard: Guard, url: str) -> str | None:
-    try:
-        guard.check_url(url)
-    except TargetForbidden as refused:
-        return refused.message
-    return None
 
 
 def _place(place: str, index: int) -> str:

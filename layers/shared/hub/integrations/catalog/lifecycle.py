@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hub.connector.secrets import is_handle
+from hub.connector.secrets import CLIENT_SECRET, is_handle
 from hub.connector.urls import BadUrl, origin
 from hub.core import clock, jsontext
 from hub.core.errors import BadDefinition, Conflict, Problem, TooLarge
@@ -25,7 +25,7 @@ from hub.integrations.catalog.provider_writes import (
     removed_place,
     stored_fields,
 )
-from hub.integrations.catalog.providers import CLIENT_SECRET, ProviderEntry, connector_place, provider_place
+from hub.integrations.catalog.providers import ProviderEntry, connector_place, provider_place
 
 if TYPE_CHECKING:
     from hub.core.vault import Vault

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 KIND = "provider"
-CLIENT_SECRET = "/auth/clientSecret"  # noqa: S105 - a place, not a secret
-JSON_FIELDS = (
-    "oauthConfig availableEntities entityMappings configSchema searchCapabilities aliases notes methods".split()
-)
 
 
 @dataclass(frozen=True)

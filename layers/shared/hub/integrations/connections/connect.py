@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from hub.connector.secrets import CLIENT_SECRET, REFRESH_TOKEN
 from hub.core import clock, jsontext
 from hub.core.attributes import Item
 from hub.core.clock import DAY_S
-from hub.core.errors import BadDefinition, HubError, Problem, TargetForbidden
+from hub.core.errors import BadDefinition, HubError, Problem
 from hub.core.journal import Change
 from hub.core.tables import IS_NEW, IS_UNCHANGED, Put, Update, key
 from hub.integrations import connected, token_records
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-CLIENT_SECRET, REFRESH_TOKEN = "/auth/clientSecret", "/auth/refreshToken"
 # Of a former token record: nobody uses it any more, but a worker may be writing to it.
 FORMER_TOKENS_KEPT_S = DAY_S
 
@@ -254,7 +254,7 @@ def _checked(guard: "Guard", resolved: Connected, made: _Set) -> list[str]:
     else:
         definition_of(resolved.definition_text)
         found = sorted(connected.destinations(resolved))
-    problems = [Problem("", reason) for each in found if (reason := _refusal(guard, each))]
+    problems = [Problem("", reason) for each in found if (reason := guard.refusal(each))]
     if problems:
         raise BadDefinition("The integration leads to an address that the hub never calls.", problems)
     return found
@@ -268,14 +268,6 @@ def _as_entered(fault: HubError, made: _Set) -> HubError:
         Problem(f"{made.at}/{name}", f"expected a value, here or as the setting {name!r}") for name in fault.missing
     ]
     return BadDefinition("The credentials do not fit the provider.", problems)
-
-
-def _refusal(guard: "Guard", url: str) -> str | None:
-    try:
-        guard.check_url(url)
-    except TargetForbidden as refused:
-        return refused.message
-    return None
 
 
 def _store_static(desk: Desk, connection: Item, made: _Set, resolved: Connected, keeps_client: bool) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from hub.core import clock, jsontext
 from hub.core.attributes import Item
-from hub.core.caller import Caller
+from hub.core.caller import ADMIN_ROLES, Caller
 from hub.core.tables import Tables, key
 from hub.integrations import connected
 from hub.integrations.connected import Connected
@@ -22,7 +22,6 @@ from hub.outbound.traffic import Traffic
 
 Json = dict[str, Any]
 
-ADMINS = frozenset({"tenant_admin", "super_admin"})
 ADMIN_SCOPES = frozenset({"integrations:write", "admin:full"})
 WORKS, NOTHING = "The connection works.", "Nothing has to be done."
 BY_LINK = "POST /api/v1/connections/{id}/reconnect-link returns a link to the provider's consent page."
@@ -57,7 +56,7 @@ class Cause:
 def visible(tables: Tables, caller: Caller, con_id: str) -> Item:
     """Return a connection that the caller may ask about; raises ConnectionNotFound, for that of another user too."""
     connection = connections.get(tables.config, caller.tenant, con_id)
-    is_admin = bool(caller.roles & ADMINS or caller.scopes & ADMIN_SCOPES)
+    is_admin = bool(caller.roles & ADMIN_ROLES or caller.scopes & ADMIN_SCOPES)
     if not (is_admin or _is_of(caller, connection)):
         raise ConnectionNotFound
     return connection

@@ -6,7 +6,7 @@ One per user and provider. Whoever may not administer the tenant stores and sees
 from typing import TYPE_CHECKING, Any
 
 from hub.core.attributes import Item
-from hub.core.caller import Caller
+from hub.core.caller import ADMIN_ROLES, Caller
 from hub.core.errors import Denied
 from hub.core.tables import Table
 from hub.integrations.catalog import providers
@@ -23,7 +23,6 @@ Json = dict[str, Any]
 SURFACE = "oauth-tokens"
 # What S003 calls any system that it does not name.
 CUSTOM, REST = "custom", "rest"
-ADMINS = frozenset({"super_admin", "tenant_admin"})
 
 
 def must_be_own(caller: Caller, user: str) -> None:
@@ -34,7 +33,7 @@ def must_be_own(caller: Caller, user: str) -> None:
 
 def is_admin(caller: Caller) -> bool:
     """Say whether the caller may see and end what belongs to single users: programs act for the whole team."""
-    return bool(caller.key_id or caller.roles & ADMINS)
+    return bool(caller.key_id or caller.roles & ADMIN_ROLES)
 
 
 def provider_of(config: Table, name: str) -> ProviderEntry:

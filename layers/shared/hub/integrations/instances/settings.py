@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.core import jsontext
 from hub.core.attributes import Item
-from hub.core.errors import BadDefinition, Conflict, Problem, TargetForbidden
+from hub.core.errors import BadDefinition, Conflict, Problem
 from hub.integrations.instances import sync_frequency
 
 if TYPE_CHECKING:
@@ -40,15 +40,8 @@ class Checker:
     def _bad_addresses(self, settings: Json) -> Iterator[Problem]:
         """Yield settings that name an address the hub never calls. A name is resolved each time it is called."""
         for name, value in settings.items():
-            if isinstance(value, str) and _URL.match(value) and (fault := self._refusal(value)):
+            if isinstance(value, str) and _URL.match(value) and (fault := self.guard.refusal(value)):
                 yield Problem(f"/{self.at}/{name}", fault)
-
-    def _refusal(self, url: str) -> str | None:
-        try:
-            self.guard.check_url(url)
-        except TargetForbidden as refused:
-            return refused.message
-        return None
 
     def _bad_fields(self, fields: Mapping[str, Any]) -> Iterator[Problem]:
         yield from self._unknown_entities(fields.get("searchableEntities") or [])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hub.connector.auth_config import OAuth2Auth
 from hub.connector.checks import check_auth
+from hub.connector.secrets import CLIENT_SECRET
 from hub.connector.urls import origin
 from hub.core import jsontext
 from hub.core.attributes import Item
@@ -28,7 +29,6 @@ from hub.providers.resolve import resolve
 if TYPE_CHECKING:
     from hub.core.vault import Secrets, Vault
 
-CLIENT_SECRET = "/auth/clientSecret"  # noqa: S105 - a place, not a secret
 ADMINS = admins("integrations:write")
 NOT_YOURS = "This integration is connected for the whole tenant; an administrator can do that."
 

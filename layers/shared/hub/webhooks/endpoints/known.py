@@ -108,13 +108,9 @@ class Known:
             logs.failure("webhook.secret_unreadable", error, tenant=endpoint.tenant.id, endpoint_id=endpoint.id)
             raise Unavailable("This webhook cannot be checked at present; send it again.") from error
 
-    @cached_property
+    @property
     def vault(self) -> "Vault":
-        """One for the process: it remembers the data keys."""
-        from hub.core.vault import Vault  # cryptography: only where a secret is read
-
-        settings = self._resources.settings
-        return Vault(self._resources.kms, settings.kms_key_id, self._resources.tables.credentials)
+        return self._resources.vault
 
 
 def _may_exist(lookup: str) -> bool:

@@ -9,7 +9,7 @@ from hub.connector.auth_config import ApiKeyAuth, BasicAuth, BearerAuth, NoAuth,
 from hub.connector.checks import check_auth
 from hub.connector.secrets import HANDLE_START, is_handle
 from hub.core import jsontext
-from hub.core.errors import Problem, TargetForbidden
+from hub.core.errors import Problem
 from hub.core.problems import found_in, pointer
 from hub.outbound.calls import CLIENT_HEADERS, HEADER_NAME, HEADER_VALUE
 from hub.outbound.guard import Guard
@@ -67,12 +67,8 @@ def read_auth(wanted: NewSubscription, present: Json, faults: list[Problem]) -> 
 def address_faults(guard: Guard, url: str, auth: Json) -> Iterator[Problem]:
     """Yield why an address is one that the hub never calls. Names are resolved when they are called, each time."""
     for place, address in {"/url": url, "/authConfig/tokenUrl": auth.get("tokenUrl")}.items():
-        if not address:
-            continue
-        try:
-            guard.check_url(address)
-        except TargetForbidden as refused:
-            yield Problem(place, refused.message)
+        if address and (fault := guard.refusal(address)):
+            yield Problem(place, fault)
 
 
 def header_faults(headers: Mapping[str, str], auth: Json) -> Iterator[Problem]:
