@@ -46,16 +46,20 @@ format: setup-dev ## format the code
 	$(PY) -m ruff format .
 
 proofs: setup-dev ## kill, cut and fault everything, and show that nothing is lost
-	HUB_PROOF_DELIVERIES=10000 HUB_FLOW_DELIVERIES=500 $(PY) -m pytest tests/proofs tests/flows/test_sync_kills.py tests/flows/test_sync_faulty_cloud.py \
-		tests/flows/test_sync_rivals.py tests/flows/test_delivery_kills.py tests/flows/test_delivery_faults.py -v
+	HUB_PROOF_DELIVERIES=10000 HUB_PROOF_JOBS=100 HUB_PROOF_RECORDS=5000 HUB_PROOF_DOCUMENTS=100000 HUB_PROOF_STORED=100000 \
+		HUB_PROOF_STRIDE=1 HUB_PROOF_SEEDS=200 HUB_FLOW_DELIVERIES=500 HUB_FLOW_SYNC_KILLS=10 HUB_FLOW_SYNC_RECORDS=500 \
+		$(PY) -m pytest tests/proofs tests/flows/test_sync_kills.py tests/flows/test_sync_faulty_cloud.py tests/flows/test_sync_rivals.py \
+		tests/flows/test_sync_jobs_kills.py tests/flows/test_two_way.py tests/flows/test_sync_slots.py tests/flows/test_sync_pushes.py \
+		tests/flows/test_delivery_kills.py tests/flows/test_delivery_faults.py -v
 
-bench: setup-dev .venv-dlt/bin/dlt ## measure the ratios that README states (4 minutes)
+bench: setup-dev .venv-dlt/made ## measure the ratios that README states (8 minutes)
 	$(PY) -m tests.bench
 
 # What the bench is compared with; its dependencies are none of ours.
-.venv-dlt/bin/dlt:
-	python3 -m venv .venv-dlt
-	.venv-dlt/bin/pip install --quiet --disable-pip-version-check 'dlt>=1.31,<2'
+.venv-dlt/made: tests/bench/dlt.txt
+	test -x .venv-dlt/bin/python || python3 -m venv .venv-dlt
+	.venv-dlt/bin/pip install --quiet --disable-pip-version-check -r tests/bench/dlt.txt
+	touch $@
 
 openapi: setup-dev ## write functions/insights/openapi.json from the routes
 	$(PY) -m local openapi

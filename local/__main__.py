@@ -18,8 +18,7 @@ from local.stack import LOOPBACK, TEMPLATE, Running, Stack, StackError, build, r
 _CANNOT_START = 2
 LOOK_EVERY_S = 0.5
 # Whoever tries things out does not wait a minute between two syncs.
-# The embedded database walks through the whole table for a range; DynamoDB does not.
-_PARAMETERS = {"SyncIntervalSeconds": "1", "RangeReadsFrom": "0"}
+_PARAMETERS = {"SyncIntervalSeconds": "1"}
 
 
 def main() -> int:

@@ -50,7 +50,7 @@ class Cloud:
         self.process.wait()
 
 
-def start(state_dir: Path, *, faults: float = 0.0, faults_seed: int | None = None) -> Cloud:
+def start(state_dir: Path, *, faults: float = 0.0, faults_seed: int | None = None, keeps_state: bool = True) -> Cloud:
     """Start the embedded AWS on the state kept in `state_dir`; it takes calls as soon as it is up."""
     folder = state_dir / "aws"
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,6 +58,7 @@ def start(state_dir: Path, *, faults: float = 0.0, faults_seed: int | None = Non
     port = listener.getsockname()[1]
     command = [sys.executable, "-m", "local.cloud_server", "--socket", str(listener.fileno())]
     command += ["--snapshot", str(folder / "snapshot.json"), "--faults", str(faults)]
+    command += [] if keeps_state else ["--forget"]
     command += [] if faults_seed is None else ["--faults-seed", str(faults_seed)]
     with listener:
         process = subprocess.Popen(

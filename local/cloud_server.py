@@ -18,6 +18,7 @@ from urllib.parse import parse_qs
 import uvicorn
 from ministack.app import app as ministack_app
 
+from local import key_ranges
 from local.faults import App, Faults, Message, Receive, Send, header
 from local.resources import STACK_USER_AGENT
 from local.snapshots import Snapshots
@@ -111,11 +112,13 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--socket", type=int, required=True)
     arguments.add_argument("--snapshot", type=Path, required=True)
+    arguments.add_argument("--forget", action="store_true")
     arguments.add_argument("--faults", type=float, default=0.0)
     arguments.add_argument("--faults-seed", type=int)
     given = arguments.parse_args()
 
-    snapshots = Snapshots(given.snapshot)
+    key_ranges.install()
+    snapshots = Snapshots(given.snapshot, is_kept=not given.forget)
     snapshots.load()
     watch = Watch(ministack_app, snapshots)
     watch.faults = Faults(ministack_app, given.faults, given.faults_seed)

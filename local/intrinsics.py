@@ -7,6 +7,11 @@ from typing import Any
 
 import yaml
 
+try:
+    from yaml import CSafeLoader as _SafeLoader  # ten times as fast as the other
+except ImportError:
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+
 Json = dict[str, Any]
 _PLACEHOLDER = re.compile(r"\$\{(!?)([^}]+)\}")
 _NO_VALUE = object()
@@ -128,11 +133,11 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
-class _TemplateLoader(yaml.SafeLoader):
+class _TemplateLoader(_SafeLoader):
     """YAML with CloudFormation's short tags: `!Ref A` becomes `{"Ref": "A"}`."""
 
 
-def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Json:
+def _short_tag(loader: _SafeLoader, suffix: str, node: yaml.Node) -> Json:
     name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
     if isinstance(node, yaml.ScalarNode):
         return {name: loader.construct_scalar(node)}

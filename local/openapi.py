@@ -104,7 +104,8 @@ def _operation(group: str, route: Route, schemas: dict[str, Json]) -> Json:
     else:
         operation["x-access"] = {"roles": sorted(route.access.roles), "scope": route.access.scope}
     if route.body:
-        is_required = bool(load(route.body).model_json_schema().get("required"))
+        schema = load(route.body).model_json_schema()
+        is_required = bool(schema.get("required") or schema.get("anyOf"))
         operation["requestBody"] = {"required": is_required, "content": _json(schemas[route.body])}
     elif route.access.public and route.method == "POST":
         operation["requestBody"] = {"required": False, "content": {"*/*": {}}}

@@ -21,8 +21,9 @@ class Snapshots:
     The services handle a call without pausing in it, so collecting all states without an `await` is one moment.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_kept: bool = True) -> None:
         self._path = path
+        self._is_kept = is_kept
         self._services: dict[str, Any] = {
             name: importlib.import_module(f"ministack.services.{name}") for name in _SERVICES
         }
@@ -40,7 +41,7 @@ class Snapshots:
 
     def mark_changed(self) -> None:
         """Note that something is worth saving."""
-        self._is_changed = True
+        self._is_changed = self._is_kept
 
     async def keep_saving(self) -> None:
         """Save whenever something changed, without spending more than about a tenth of the time on it."""
@@ -62,7 +63,8 @@ class Snapshots:
     def save(self) -> None:
         """Write the snapshot now."""
         self._is_changed = False
-        self._write(self._collect())
+        if self._is_kept:
+            self._write(self._collect())
 
     def _collect(self) -> dict[str, Any]:
         return {name: service.get_state() for name, service in self._services.items()}

@@ -90,7 +90,7 @@ class Stack:
 
     `parameters` and `env_overrides` (function logical id, or `*`, to variables) are for tests that need
     other settings than the template's. With `schedules=False` only `fire_schedule` makes a schedule tick,
-    with `queues=False` nothing reads the queues.
+    with `queues=False` nothing reads the queues, with `keeps_state=False` what AWS holds is gone at the end.
     """
 
     template_path: Path
@@ -103,6 +103,7 @@ class Stack:
     env_overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     schedules: bool = True
     queues: bool = True
+    keeps_state: bool = True
     log: Log = field(default_factory=Log)
     _running: ExitStack = field(default_factory=ExitStack)
     _ends_at: float = 0.0
@@ -170,7 +171,9 @@ class Stack:
         self._claim_state(starting)
         listener = self._listen(starting)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self.cloud = cloud.start(self.state_dir, faults=self.faults, faults_seed=self.faults_seed)
+        self.cloud = cloud.start(
+            self.state_dir, faults=self.faults, faults_seed=self.faults_seed, keeps_state=self.keeps_state
+        )
         starting.callback(self.cloud.stop)
         self.clients = resources.Clients(self.cloud.url)
         starting.callback(self.clients.close)

@@ -119,9 +119,9 @@ def _at(request: Request, text: str) -> Item:
     time = _time(text)
     table, tenant = request.resources.tables.documents, request.caller.tenant
     document_type, document_id = request.path["type"], request.path["id"]
-    present = documents.find(table, tenant, document_type, document_id)
-    former = document_versions.newest_first(table, tenant, document_type, document_id)
-    found = document_versions.at(present, former, time)
+    found = documents.find(table, tenant, document_type, document_id)
+    if found is not None and found["updatedAt"] > time:
+        found = document_versions.at(table, found, time)
     if not documents.exists(found):
         raise NotFound("No document has this type and id in your tenant.")
     return found
@@ -130,11 +130,11 @@ def _at(request: Request, text: str) -> Item:
 def _time(text: str) -> str:
     try:
         given = datetime.fromisoformat(text)
-    except ValueError:
-        given = None
-    if given is None or given.tzinfo is None:
-        raise BadRequest("`asOf` must be a time with its zone, such as 2026-07-01T10:00:00Z.", found=text[:40])
-    return clock.iso(given.timestamp())
+        if given.tzinfo is not None:
+            return clock.iso(given.timestamp())
+    except (ValueError, OverflowError):  # no time, or one before the year 1 or after 9999 in UTC
+        pass
+    raise BadRequest("`asOf` must be a time with its zone, such as 2026-07-01T10:00:00Z.", found=text[:40])
 
 
 def _is_wanted(request: Request, name: str) -> bool:

@@ -7,15 +7,8 @@ from hub.core.api import Api, Request
 from hub.core.caller import admins, members
 from hub.core.errors import IntegrationNotFound
 from hub.core.listing import page_of
-from hub.integrations.instances import (
-    beside,
-    chosen,
-    edge,
-    views_cards,
-    views_teams,
-    views_tenant,
-    views_v1,
-)
+from hub.integrations.instances import beside, chosen, edge, views_cards, views_teams, views_tenant, views_v1
+from hub.sync import own_schedule
 
 if TYPE_CHECKING:
     from hub.integrations.instances.beside import Instance
@@ -207,7 +200,8 @@ def list_team_logs(request: Request) -> Answer:
 def list_v1(request: Request) -> Answer:
     """List integrations, custom ones too."""
     listing = page_of(chosen.v1(edge.everything(request), request.query), request.page(), SORTABLE)
-    return ok(request.listed("data", edge.with_parts(request, listing), views_v1.one))
+    shown = edge.with_parts(request, listing)
+    return ok(request.listed("data", shown, own_schedule.view_of(request.resources.tables.config, shown.items)))
 
 
 @api.route("POST", V1, **WRITE, status=201, body=f"{V1_MODELS}:NewIntegration", answer=V1_ONE)
@@ -220,7 +214,7 @@ def create_v1(request: Request) -> Answer:
     entry = edge.open_provider(request, body.providerId)
     wish = Wish(credentials=views_v1.credentials(entry, body), credentials_at="")
     made = edge.writer(request, _guard(request), "config").create(entry, views_v1.wanted(entry, body), wish)
-    return edge.commit(request, created(views_v1.one(made)), edge.PAIR_TAKEN)
+    return edge.commit(request, created(own_schedule.follow(request.change, made)), edge.PAIR_TAKEN)
 
 
 @api.route("GET", V1 + "/health", **READ, answer=f"{V1_MODELS}:HealthPage", query=COUNTED)
@@ -236,7 +230,7 @@ def health_of_all(request: Request) -> Answer:
 @api.route("GET", V1 + "/{id}", **READ, answer=V1_ONE)
 def get_v1(request: Request) -> Answer:
     """Get an integration; its credentials are never answered."""
-    return ok(views_v1.one(edge.found(request)))
+    return ok(_v1(request, edge.found(request)))
 
 
 @api.route("PUT", V1 + "/{id}", **WRITE, body=f"{V1_MODELS}:IntegrationUpdate", answer=V1_ONE)
@@ -246,13 +240,13 @@ def replace_v1(request: Request) -> Answer:
     from hub.integrations.instances.v1_models import IntegrationUpdate
 
     current = edge.to_change(request)
-    body, writer = (
-        edge.parsed(request, IntegrationUpdate, views_v1.one(current)),
-        edge.writer(request, _guard(request), "config"),
-    )
+    body = edge.parsed(request, IntegrationUpdate, _v1(request, current))
+    writer = edge.writer(request, _guard(request), "config")
     changed = writer.update(current, views_v1.wish(current, writer.entry_of(current.item), body))
     wanted = switching.way(current.item["status"], body.status, body.isEnabled)
-    return edge.commit(request, ok(views_v1.one(_ends(request).switch(changed, wanted))), edge.PAIR_TAKEN)
+    switched = _ends(request).switch(changed, wanted)
+    answer = ok(own_schedule.follow(request.change, switched, current.item.get("syncFrequency")))
+    return edge.commit(request, answer, edge.PAIR_TAKEN)
 
 
 @api.route("DELETE", V1 + "/{id}", **WRITE, status=204)
@@ -269,7 +263,7 @@ def set_status(request: Request) -> Answer:
 
     current, body = edge.to_change(request), request.parsed(StatusPatch)
     wanted = switching.way(current.item["status"], body.status, body.isEnabled)
-    return edge.commit(request, ok(views_v1.one(_ends(request).switch(current, wanted))))
+    return edge.commit(request, ok(_v1(request, _ends(request).switch(current, wanted))))
 
 
 @api.route("POST", V1 + "/{id}/restore", **WRITE, answer=V1_ONE)
@@ -278,7 +272,7 @@ def restore(request: Request) -> Answer:
     from hub.integrations.instances import keeping
 
     restored, rest = _ends(request).restore(edge.found_deleted(request))
-    answer = edge.commit(request, ok(views_v1.one(restored)))
+    answer = edge.commit(request, ok(_v1(request, restored)))
     keeping.keep_rest(request.resources.tables, rest)
     return answer
 
@@ -327,6 +321,10 @@ def _ends(request: Request) -> "Ends":
     from hub.webhooks.endpoints.integration_ends import Ends
 
     return Ends(request.change, request.vault, _guard(request))
+
+
+def _v1(request: Request, shown: "Instance") -> dict[str, Any]:
+    return own_schedule.view(request.resources.tables.config, shown)
 
 
 def _guard(request: Request) -> "Guard":

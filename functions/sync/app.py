@@ -24,6 +24,9 @@ WRITE = admins("integrations:write")
 JOB = "hub.sync.models:SyncJob"
 # Each user's own; a program has no user.
 CARDS = members()
+# A conflict shows what documents hold, and a decision writes one: the right to syncs alone is not enough.
+READ_DOCUMENTS = members("contacts:read")
+WRITE_DOCUMENTS = members("contacts:write")
 TEAM = "/api/v1/teams/{teamId}/sync-configs"
 CONFIG = "hub.sync.config_models:SyncConfiguration"
 CONFLICTS = "hub.sync.conflict_models"
@@ -85,18 +88,16 @@ def retry(request: Request) -> Answer:
     access=WRITE,
     rate="integration",
     status=202,
-    body="hub.sync.models:StartSync",
+    body="hub.sync.models:SyncStart",
     answer=JOB,
 )
 def begin(request: Request) -> Answer:
-    """Start a sync of an integration: of all records of an entity, or of those that have changed."""
-    from hub.sync import start, started_by_hand
-    from hub.sync.models import StartSync
+    """Start a sync of an integration, of all records of an entity or of changes; or run a configuration now."""
+    from hub.sync import started_by_hand
 
-    body = request.parsed(StartSync)
-    found = _connected(request, request.path["id"], body.userId)
-    order = started_by_hand.order_of(body)
-    return _begun(request, start.begin(request.change, found, order, request.resources.settings.sync_interval_s))
+    interval_s = request.resources.settings.sync_interval_s
+    job = started_by_hand.begin(request.change, request.path["id"], request.json_object(), interval_s)
+    return _begun(request, job)
 
 
 @api.route(
@@ -202,6 +203,7 @@ def update_config(request: Request) -> Answer:
     request.must_match(current["version"])
     body = edge.parsed(request, SyncConfigPatch, config_views.one(current))
     user = body.userId if "userId" in body.model_fields_set else current.get("userId")
+    config_checks.must_leave_derived(current, body)
     running = _running(request, current["integrationId"], user)
     changed = configs.update(request.change, current, config_checks.of_patch(running, current, body))
     return request.change.commit(ok(config_views.one(changed)))
@@ -210,8 +212,11 @@ def update_config(request: Request) -> Answer:
 @api.route("DELETE", TEAM + "/{configId}", access=WRITE, rate="integration", status=204)
 def delete_config(request: Request) -> Answer:
     """Delete a sync configuration; documents stay, and a sync that runs goes on to its end."""
+    from hub.sync import config_checks
+
     current = _config(request)
     request.must_match(current["version"])
+    config_checks.must_leave_derived(current)
     configs.delete(request.change, current)
     return request.change.commit(no_content())
 
@@ -242,12 +247,14 @@ def log_attempt(request: Request) -> Answer:
     query={**PAGE, "integrationId": "Those of one integration", "status": "open (the default), resolved or all"},
 )
 def list_conflicts(request: Request) -> Answer:
-    """List the conflicts of syncs that go both ways: what waits for a decision, or what was decided."""
+    """List the conflicts of syncs that go both ways, for who may read documents: what waits, or what was decided."""
     from hub.sync import conflicts
 
+    READ_DOCUMENTS.admit(request.caller)
     wanted, page = conflicts.wanted(request.query), request.page()
-    found, has_more = conflicts.page(request.resources.tables, request.caller.tenant, wanted, page.limit, page.after)
-    return ok(request.uncounted("data", found, conflicts.view, has_more))
+    found, here = conflicts.page(request.resources.tables, request.caller.tenant, wanted, page.limit, page.after)
+    answer = {"data": [conflicts.view(each) for each in found], "limit": page.limit, "hasMore": here is not None}
+    return ok({**answer, "nextCursor": request.seal_cursor(here)} if here else answer)
 
 
 @api.route(
@@ -259,10 +266,11 @@ def list_conflicts(request: Request) -> Answer:
     answer=f"{CONFLICTS}:SyncConflict",
 )
 def resolve_conflict(request: Request) -> Answer:
-    """Decide a conflict: the document gets the value at once, the provider with the next sync."""
+    """Decide a conflict, for who may write documents: the document gets the value at once, the provider later."""
     from hub.sync import conflicts, resolving
     from hub.sync.conflict_models import Resolution
 
+    WRITE_DOCUMENTS.admit(request.caller)
     body = request.parsed(Resolution)
     decision = resolving.Decision(body.resolution, body.value)
     decided = resolving.resolve(request.change, request.path["id"], decision)

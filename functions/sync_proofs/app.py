@@ -12,6 +12,8 @@ handler = api.handle
 
 READ = members("integrations:read")
 WRITE = admins("integrations:write")
+# A record that waits would have been a document: the right to syncs alone does not show it.
+READ_DOCUMENTS = members("contacts:read")
 JOB = "hub.sync.models:SyncJob"
 PAGE = {"limit": "How many, 1 to 100", "cursor": "Where to go on"}
 
@@ -38,7 +40,7 @@ def prove(request: Request) -> Answer:
 
 @api.route("POST", "/api/v1/sync-jobs/{id}/approve-deletes", access=WRITE, rate="documents", status=202, answer=JOB)
 def approve_deletes(request: Request) -> Answer:
-    """Let the deletions happen that a full sync has held back; a job of its own carries them out."""
+    """Let the deletions happen, here or at the provider, that a sync has held back; a job of its own makes them."""
     from hub.sync import approvals
 
     return _begun(request, approvals.approve(request.change, _found(request)))
@@ -73,12 +75,14 @@ def revert(request: Request) -> Answer:
     query={**PAGE, "entity": "Only the records of this entity"},
 )
 def list_quarantine(request: Request) -> Answer:
-    """List the records of an integration that were not stored as they came, with the reasons."""
+    """List the records that were not stored as they came, with the reasons, for who may read documents too."""
     from hub.sync import quarantine
 
+    READ_DOCUMENTS.admit(request.caller)
     edge.found(request)
     page, activity = request.page(), request.resources.tables.activity
     entity, tenant = request.query.get("entity", ""), request.caller.tenant
+    quarantine.must_be_entity(entity)
     found, has_more = quarantine.open_ones(activity, tenant, request.path["id"], entity, page.limit, page.after)
     return ok(request.uncounted("data", found, quarantine.view, has_more))
 

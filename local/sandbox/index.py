@@ -18,7 +18,8 @@ LISTS = {
     "link": "/v1/link/contacts?page=1&per_page=100 -> [...] and a Link header with first, prev, next, last",
     "nextlink": "/v1/nextlink/contacts?limit=100 -> {records: [...], totalSize, done, nextRecordsUrl}",
     "everything": "/v1/contacts -> {contacts: [...]}, not paged",
-    "nested": "/v1/companies/{id}/contacts -> {contacts: [...]}, not paged",
+    "nested": "/v1/companies/{id}/contacts -> {contacts: [...]}, not paged; "
+    "/v1/{offset, page, cursor or link}/companies/{id}/contacts in pages",
     "search": "POST /v1/contacts/search {filter: {status: 'ACTIVE'}, query: 'ann', offset: 0, limit: 100} "
     "-> {items: [...], total}",
 }

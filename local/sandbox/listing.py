@@ -113,6 +113,9 @@ LISTERS: Mapping[str, Lister] = {
     "nextlink": by_next_link,
 }
 
+# The ways in which the contacts of one company are listed; the links of the other one name their list.
+NESTED = ("offset", "page", "cursor", "link")
+
 
 def window_after(request: Request, rows: list[Row], after: str | None, size: int) -> Window:
     """The page behind an id."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from local.sandbox.faults import drifted
-from local.sandbox.listing import unpaged
+from local.sandbox.listing import Lister, unpaged, updated_since
 from local.sandbox.messages import FORM_TYPE, Json, Refusal, Request, Response, as_json
-from local.sandbox.world import Table, World
+from local.sandbox.world import Row, Table, World
 
 STATUSES = ("ACTIVE", "INACTIVE", "DELETED")
 _READ_ONLY = ("id", "created_at", "updated_at", "company_name")
@@ -25,8 +25,16 @@ class Records:
 
     def contacts_of_company(self, request: Request) -> Response:
         """`{"contacts": [...]}`, not paged."""
-        company = _known(self._world.companies.get, request)
-        return unpaged("contacts", self._world.contacts_of(company["id"]), request)
+        return unpaged("contacts", self._of_company(request), request)
+
+    def contact_pages_of_company(self, lister: Lister) -> Callable[[Request], Response]:
+        """The handler that lists a company's contacts in one of the ways of `listing`; 404 for no such company."""
+        return lambda request: lister(request, self._of_company(request))
+
+    def _of_company(self, request: Request) -> list[Row]:
+        since = updated_since(request.args)
+        found: list[Row] = _known(lambda company_id: self._world.contacts_of(company_id, since), request)
+        return found
 
     def create_contact(self, request: Request) -> Response:
         """201 with the contact, from a JSON or form body; first_name and last_name are required."""

@@ -24,7 +24,7 @@ from local.sandbox.hooks import Hooks, is_loopback
 from local.sandbox.index import index
 from local.sandbox.journal import Journal
 from local.sandbox.limits import RateLimit
-from local.sandbox.listing import LISTERS, all_at_once, list_pages, next_link_pages
+from local.sandbox.listing import LISTERS, NESTED, all_at_once, list_pages, next_link_pages
 from local.sandbox.messages import Json, Refusal, Request, Response, as_json, with_etag
 from local.sandbox.oauth import OAuthServer
 from local.sandbox.records import Records, account, echo
@@ -123,6 +123,8 @@ class Sandbox:
         routes.add("PATCH PUT", "/v1/contacts/{id}", records.update_contact)
         routes.add("DELETE", "/v1/contacts/{id}", records.delete_contact)
         routes.add("GET", "/v1/companies/{id}/contacts", records.contacts_of_company)
+        for kind in NESTED:
+            routes.add("GET", f"/v1/{kind}/companies/{{id}}/contacts", records.contact_pages_of_company(LISTERS[kind]))
         for name, table in (("contacts", self.world.contacts), ("companies", self.world.companies)):
             routes.add("GET", f"/v1/{name}", all_at_once(name, table))
             routes.add("GET", f"/v1/{name}/{{id}}", records.read(table))

@@ -107,8 +107,14 @@ class World:
         """Delete for good (no tombstone: for one, update the status to DELETED); raises KeyError."""
         self.contacts.remove(contact_id)
 
-    def contacts_of(self, company_id: str) -> list[Row]:
-        return [row for row in self.contacts.rows() if row.content.get("company_id") == company_id]
+    def contacts_of(self, company_id: str, updated_since: str | None = None) -> list[Row]:
+        """The contacts of a company, all or those changed since; raises KeyError where there is no such company."""
+        self.companies.get(company_id)
+        return [row for row in self.contacts.rows(updated_since) if row.content.get("company_id") == company_id]
+
+    def delete_company(self, company_id: str) -> None:
+        """Delete for good; its contacts stay. Raises KeyError."""
+        self.companies.remove(company_id)
 
     def _with_company_name(self, fields: Json) -> Json:
         """Raises KeyError for a company that does not exist."""

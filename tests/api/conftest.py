@@ -35,6 +35,7 @@ from local.openapi import load_app
 from local.resources import Clients, ensure, ensure_keys
 from local.routes import RouteTable
 from tests.api import small_api
+from tests.api.moto_speed import answer_fast
 from tests.rules.rights import Guard
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Cloud:
         return app(self.template.functions[function].code_dir).handler
 
     def forget(self) -> None:
-        """Take out tenants' items and the catalogue: moto copies tables for each transaction, and keeps the copies."""
+        """Take out tenants' items and the catalogue, and what moto keeps of all that it ever made."""
         reset_model_data()
         backends = [backend for regions in dynamodb_backends.values() for backend in regions.values()]
         for table in [table for backend in backends for table in backend.tables.values()]:
@@ -99,6 +100,7 @@ class SmallCloud(Cloud):
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
+    answer_fast()
     with mock_aws():
         os.environ |= {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         clients = MotoClients("")

@@ -183,7 +183,7 @@ class Pushes:
 
     def push(self, job_type: str = "INCREMENTAL", **body: Any) -> Json:
         """Run a push to its end; return the job."""
-        return self._ended(self.start(job_type, **body))
+        return self.ended(self.start(job_type, **body))
 
     def configured(self, **changed: Any) -> str:
         """Make a configuration that syncs both ways; return its id."""
@@ -206,7 +206,7 @@ class Pushes:
         with self.hub.cloud.running("SyncScheduler"):
             Scheduler(resources(), time.monotonic() + 30).run()
         rows = self.hub.get(f"/api/v1/integrations/{self.integration_id}/sync-jobs").body["data"]
-        return self._ended(str(rows[0]["id"]))
+        return self.ended(str(rows[0]["id"]))
 
     def conflicts(self, **query: str) -> list[Json]:
         found = self.hub.get("/api/v1/sync-conflicts", query=query)
@@ -218,7 +218,7 @@ class Pushes:
         self.now_s += 0.01
         return self.hub.post(f"/api/v1/sync-conflicts/{conflict['id']}/resolve", decision)
 
-    def _ended(self, job_id: str) -> Json:
+    def ended(self, job_id: str) -> Json:
         for _ in range(10):
             job = self.work(job_id)
             if job["status"] not in ("PENDING", "RUNNING"):

@@ -96,9 +96,18 @@ class Sync:
         assert reply.status == 202, reply.body
         return str(reply.body["id"])
 
-    def work(self, job_id: str, remaining_ms: Callable[[], int] = lambda: PLENTY_MS, most_ahead: int = 0) -> None:
-        """Let a worker take one hint; it fetches a page when the one before is stored, unless told otherwise."""
-        worker = Worker(resources(), vault(), self.provider, remaining_ms, most_ahead)
+    def work(
+        self,
+        job_id: str,
+        remaining_ms: Callable[[], int] = lambda: PLENTY_MS,
+        most_ahead: int = 0,
+        watch: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Let a worker take one hint, for which the provider takes no time by its `watch`.
+
+        It asks for a page when the one before is stored, or held back as unchanged, unless told otherwise.
+        """
+        worker = Worker(resources(), resources().vault, self.provider, remaining_ms, most_ahead, watch)
         with self.hub.cloud.running("SyncWorker"):
             worker.run(Hint(Tenant(self.hub.tenant), job_id))
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from hub import documents
+from hub import document_reads, documents
 from hub.core.caller import Tenant
 from hub.core.resources import resources
 from tests.api.conftest import Hub
@@ -64,9 +64,9 @@ def test_scattered_pages_are_read_by_id_for_a_while(hub: Hub) -> None:
     stored(hub, everything)
     stored(hub, everything[::10])
 
-    asked = [reads(stored(hub, everything[::10])[1]) for _ in range(documents.PAGES_BY_ID + 1)]
+    asked = [reads(stored(hub, everything[::10])[1]) for _ in range(document_reads.PAGES_BY_ID + 1)]
 
-    assert asked == [["BatchGetItem"]] * documents.PAGES_BY_ID + [["Query", "BatchGetItem"]]
+    assert asked == [["BatchGetItem"]] * document_reads.PAGES_BY_ID + [["Query", "BatchGetItem"]]
 
 
 def test_document_that_was_deleted_here_comes_back_from_a_range_as_new(hub: Hub) -> None:

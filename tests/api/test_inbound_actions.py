@@ -196,6 +196,26 @@ def test_a_sync_that_began_after_the_event_came_is_enough(
     assert (event["state"], outcomes(event)) == ("processed", ["already_running"])
 
 
+@pytest.mark.parametrize("asked", [{"params": {"part": "x"}}, {"body": {"part": "x"}}], ids=["params", "body"])
+def test_a_sync_of_a_part_is_not_enough(
+    hub: Hub, integration: str, stopped_clock: StoppedClock, asked: dict[str, Any]
+) -> None:
+    events = Inbound(make_custom(hub, integration, routing=[SYNC]))
+    event_id = events.accept(contact("merged"))
+    stopped_clock.advance(1)
+    path = f"/api/v1/custom-integrations/{integration}/sync"
+    part = hub.post(path, {"endpointId": "contacts", **asked})
+
+    events.work(event_id)
+    waiting = events.event(event_id)["state"]
+    assert hub.post(f"/api/v1/sync-jobs/{part.body['id']}/cancel").status == 200
+    stopped_clock.advance(10)
+    events.work(event_id)
+
+    assert (part.status, waiting) == (202, "retrying")
+    assert len(jobs_of(events.event(event_id))) == 1
+
+
 def test_an_event_that_comes_during_a_sync_waits_for_one_of_its_own(
     hub: Hub, integration: str, stopped_clock: StoppedClock
 ) -> None:

@@ -75,17 +75,6 @@ def test_push_reports_each_refused_record_with_the_reason(pushes: Pushes) -> Non
     assert told["d9"][0] == "REQUIRED_FIELD_MISSING"
 
 
-def test_batch_that_is_refused_as_a_whole_does_not_stop_the_others(pushes: Pushes) -> None:
-    pushes.connect()
-    three(pushes)
-    pushes.crm.instead[1] = lambda: reply({"message": "no"}, 422)
-
-    job = pushes.push()
-
-    assert (job["status"], counts(job)) == ("COMPLETED", {"read": 3, "created": 1, "rejected": 2})
-    assert {fault["code"] for fault in job["errorLog"]} == {"HTTP_422"}
-
-
 def test_rate_limit_of_the_provider_defers_the_push(pushes: Pushes) -> None:
     pushes.connect()
     three(pushes)
@@ -250,7 +239,7 @@ def worked(pushes: Pushes, job_id: str, times: int) -> Any:
 
 
 def test_job_of_the_provider_is_asked_until_it_has_ended(pushes: Pushes) -> None:
-    importer = importing(pushes, "pending", "pending", "completed", new=1, old=1, bad=1)
+    importer = importing(pushes, "pending", "pending", "completed", "completed", new=1, old=1, bad=1)
     job_id = pushes.start()
 
     waiting = worked(pushes, job_id, 1)
@@ -260,7 +249,31 @@ def test_job_of_the_provider_is_asked_until_it_has_ended(pushes: Pushes) -> None
     assert (job["status"], counts(job)) == ("COMPLETED", {"read": 3, "created": 1, "updated": 1, "rejected": 1})
     assert [call.method for call in importer.calls] == ["POST", "GET", "GET", "GET"]
     assert job["errorLog"][0]["code"] == "PROVIDER_JOB"
+    assert pushes.hub.get(f"/api/v1/sync-jobs/{job_id}/proof").body["balanced"] is True
+
+
+def test_records_of_a_job_that_refused_some_are_sent_again(pushes: Pushes) -> None:
+    importer = importing(pushes, "completed", "completed", new=2, old=0, bad=1)
+    worked(pushes, pushes.start(), 1)
+    importer.counts = {"new": 0, "old": 3, "bad": 0}
+
+    job = worked(pushes, pushes.start("FULL_SYNC"), 1)
+
+    assert counts(job) == {"read": 3, "updated": 3}
     assert counts(pushes.push("FULL_SYNC")) == {"read": 3, "unchanged": 3}
+
+
+def test_record_that_was_never_sent_to_the_providers_job_is_not_linked(pushes: Pushes) -> None:
+    importing(pushes, "completed", "completed", new=3)
+    pushes.put("d9", name="No address")
+    first = worked(pushes, pushes.start(), 1)
+    pushes.put("d9", name="No address", email="d9@example.com")
+
+    job = worked(pushes, pushes.start(), 1)
+
+    assert counts(first) == {"read": 4, "created": 3, "rejected": 1}
+    assert pushes.crm.sent[-1] == {"email": "d9@example.com", "name": "No address"}
+    assert counts(job)["read"] == 1
 
 
 def test_job_that_fails_at_the_provider_ends_the_push_and_links_nothing(pushes: Pushes) -> None:

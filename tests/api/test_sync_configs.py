@@ -23,6 +23,7 @@ S003: Json = {
     ],
     "conflictResolution": "local",
 }
+LOUD: Json = {"localField": "name", "remoteField": "name", "transformer": "value.toUpperCase()"}
 FIELDS_OF_S003 = [
     "id",
     "teamId",
@@ -120,6 +121,8 @@ def test_frequency_is_kept_as_given_and_understood(made: Configs, frequency: int
         ({"fieldMappings": [{"localField": "a", "remoteField": ".."}]}, "/fieldMappings/0/remoteField"),
         ({"fieldMappings": [{"localField": "a", "remoteField": "b"}] * 2}, "/fieldMappings/1/localField"),
         ({"params": {"note": "x" * 20_000}}, "/params"),
+        ({"syncDirection": "bidirectional", "fieldMappings": [LOUD]}, "/fieldMappings/0/bidirectional"),
+        ({"syncDirection": "push", "fieldMappings": [LOUD]}, "/fieldMappings/0/transformer"),
     ],
     ids=lambda _: None,
 )
@@ -131,6 +134,21 @@ def test_configuration_that_cannot_work_is_refused_with_the_place(made: Configs,
     assert (reply.status, reply.code) == (400, "VALIDATION_ERROR")
     assert pointer in pointers(reply)
     assert made.hub.get(made.path).body == []
+
+
+def test_transformer_is_for_what_comes_in(made: Configs) -> None:
+    """It has no inverse: in a sync of both ways its field must say that it is not sent back."""
+    integration_id = made.connect()
+
+    config = made.create(integration_id, fieldMappings=[LOUD])
+    one_way = made.create(
+        integration_id, syncDirection="bidirectional", fieldMappings=[{**LOUD, "bidirectional": False}]
+    )
+    turned = made.patch(config["id"], syncDirection="bidirectional")
+
+    assert one_way["fieldMappings"][0]["bidirectional"] is False
+    assert (turned.status, pointers(turned)) == (400, ["/fieldMappings/0/bidirectional"])
+    assert made.get(config["id"])["syncDirection"] == "pull"
 
 
 def test_every_fault_is_told_at_once(made: Configs) -> None:
@@ -200,6 +218,16 @@ def test_null_gives_back_what_the_hub_derives(made: Configs) -> None:
     assert made.patch(config["id"], keepRaw=True).body["endpointId"] == "second"
     assert made.patch(config["id"], endpointId=None, mode=None).body["endpointId"] == "list"
     assert made.get(config["id"])["mode"] == "incremental"
+
+
+@pytest.mark.parametrize("name", ["frequency", "syncDirection"])
+def test_null_is_refused_for_what_the_hub_does_not_derive(made: Configs, name: str) -> None:
+    config = made.create(made.connect())
+
+    reply = made.patch(config["id"], **{name: None})
+
+    assert (reply.status, pointers(reply)) == (400, [f"/{name}"])
+    assert made.get(config["id"]) == config
 
 
 def test_new_frequency_counts_from_now_on(made: Configs, stopped_clock: StoppedClock) -> None:

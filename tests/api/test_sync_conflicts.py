@@ -151,6 +151,22 @@ def test_list_goes_by_integration_and_status_page_by_page(both: Pushes) -> None:
     assert both.hub.get("/api/v1/sync-conflicts", query={"status": "odd"}).status == 400
 
 
+def test_program_needs_the_right_to_documents_to_see_what_they_hold_or_to_decide(both: Pushes) -> None:
+    conflict = disputed(both)
+    path, body = f"/api/v1/sync-conflicts/{conflict['id']}/resolve", {"resolution": "local"}
+
+    def listed(scopes: str) -> int:
+        return both.hub.get("/api/v1/sync-conflicts", roles="", scopes=scopes).status
+
+    def decided(scopes: str) -> int:
+        return both.hub.post(path, body, roles="", scopes=scopes).status
+
+    assert [listed(scopes) for scopes in ("integrations:read", "contacts:read")] == [403, 403]
+    assert listed("integrations:read contacts:read") == 200
+    assert [decided(scopes) for scopes in ("integrations:write", "integrations:write contacts:read")] == [403, 403]
+    assert decided("integrations:write contacts:write") == 200
+
+
 # One side deleted the record
 
 

@@ -197,6 +197,14 @@ def test_quarantine_shows_one_entity_page_by_page_and_nothing_of_others(
     assert other_hub.get(path).status == 404
 
 
+def test_program_needs_the_right_to_documents_to_see_records_that_wait(sync: Sync, integration_id: str) -> None:
+    path = f"/api/v1/integrations/{integration_id}/quarantine"
+
+    assert sync.hub.get(path, roles="", scopes="integrations:read").status == 403
+    assert sync.hub.get(path, roles="", scopes="integrations:read contacts:read").status == 200
+    assert sync.hub.get(path, roles="user").status == 200
+
+
 def test_record_that_repeats_a_secret_is_not_shown(sync: Sync) -> None:
     made = sync.hub.post("/api/v1/custom-integrations", connector("secret", auth={"type": "bearer", "token": TOKEN}))
     sync.provider.records[0]["name"] = f"Bearer {TOKEN}"

@@ -7,6 +7,7 @@ import pytest
 from hub.core.caller import Tenant
 from hub.core.resources import resources
 from hub.core.tables import partition
+from hub.sync import proof as prove
 from tests.api.conftest import Hub
 from tests.api.sync_work import Provider, Sync, contacts
 
@@ -87,6 +88,24 @@ def test_counters_that_the_log_does_not_confirm_are_not_balanced(sync: Sync) -> 
     found = proof(sync, job_id)
 
     assert (found["balanced"], found["pages"]["agree"]) == (False, False)
+
+
+def test_proof_of_a_job_with_a_very_long_log_says_what_its_beginning_tells(
+    sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer has 29 seconds: the log agrees as long as it does not say more than the counters."""
+    job_id = run(sync, sync.connect())
+    monkeypatch.setattr(prove, "AT_ONCE", 1)
+    monkeypatch.setattr(prove, "MOST_LINES", 2)
+    place = {"pk": partition(Tenant(sync.hub.tenant), "job"), "sk": job_id}
+    counters = {**sync.job(job_id)["counters"], "read": 19, "created": 19}
+
+    found = proof(sync, job_id)
+    resources().tables.activity.update(place, "SET counters = :changed", {"changed": counters})
+    wrong = proof(sync, job_id)
+
+    assert (found["balanced"], found["pages"]["read"], found["pages"]["complete"]) == (True, 20, False)
+    assert (wrong["balanced"], wrong["pages"]["agree"]) == (False, False)
 
 
 def test_proof_of_another_tenant_is_not_found(sync: Sync, other_hub: Hub) -> None:

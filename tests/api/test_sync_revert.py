@@ -108,6 +108,40 @@ def test_record_that_came_on_two_pages_is_restored_once(sync: Sync) -> None:
     assert documents(sync.hub) == before
 
 
+def test_record_that_came_on_two_pages_and_was_edited_since_is_left_once(sync: Sync) -> None:
+    integration_id = sync.connect()
+    run(sync, integration_id)
+    sync.provider.page_size = 3
+    sync.provider.records[0]["name"] = "?"
+    sync.provider.records.append({"id": "c0000", "name": "??", "n": 0})
+    bad = run(sync, integration_id)
+    assert sync.hub.call("PUT", f"{PATH}/c0000", {"content": {"name": "edited"}}).status == 200
+
+    shown, job = preview(sync, bad), reverted(sync, bad)
+
+    assert job["counters"] == counted(read=1, rejected=1)
+    assert shown["rejected"] == 1
+    assert documents(sync.hub)["c0000"] == {"name": "edited"}
+
+
+def test_record_that_is_edited_while_its_run_is_taken_back_counts_once(sync: Sync) -> None:
+    """Its first page restores it; somebody edits it; its second page must not count it again."""
+    integration_id = sync.connect()
+    run(sync, integration_id)
+    sync.provider.page_size = 3
+    sync.provider.records[0]["name"] = "?"
+    sync.provider.records.append({"id": "c0000", "name": "??", "n": 0})
+    reply = sync.hub.post(f"/api/v1/sync-jobs/{run(sync, integration_id)}/revert", {})
+
+    sync.work(reply.body["id"], remaining_ms=lambda: 0)
+    assert documents(sync.hub)["c0000"]["name"] == "Name 0"
+    sync.hub.call("PUT", f"{PATH}/c0000", {"content": {"name": "edited"}})
+    sync.work(reply.body["id"])
+
+    assert sync.job(reply.body["id"])["counters"] == counted(read=1, updated=1)
+    assert documents(sync.hub)["c0000"] == {"name": "edited"}
+
+
 def test_revert_is_taken_back_too(sync: Sync, bad: tuple[str, dict[str, Any]]) -> None:
     job_id, _ = bad
     now = documents(sync.hub)

@@ -223,48 +223,57 @@ def test_other_version_is_refused_without_a_word_of_any_secret(sync: Sync) -> No
     assert "canary" not in repr([refused.body, sync.hub.audit_entries()])
 
 
-# Between two reads
+# Beside the read: definition and secrets are read in one call
 
 
-def test_secret_that_arrives_between_two_reads_is_not_sent_to_the_old_address(
+def test_secret_that_arrives_before_the_read_is_not_sent_to_the_old_address(
     sync: Sync, stopped_clock: StoppedClock
 ) -> None:
-    """The definition was read before the change, the vault after it."""
     made = create(sync.hub, **connector(auth=KINDS["bearer"].auth("secret-of-here")))
     job_id = under_way(sync, made)
     change = {"baseUrl": THERE, "auth": KINDS["bearer"].auth("secret-of-there")}
 
-    with before_the_vault_is_read(lambda: moved(sync, made, change)):
+    with beside_the_read("provide-client-params", lambda: moved(sync, made, change)):
         sync.work(job_id)
 
-    between = sync.job(job_id)
     stopped_clock.advance(60)
     sync.work(job_id)
-    assert (between["status"], sync.job(job_id)["status"], sync.provider.calls) == ("PENDING", "FAILED", [])
+    assert (sync.job(job_id)["status"], sync.provider.calls) == ("FAILED", [])
 
 
-def test_secret_that_is_replaced_between_two_reads_serves_the_next_try(sync: Sync, stopped_clock: StoppedClock) -> None:
-    """The control: the same moment, the same address."""
+def test_secret_that_arrives_after_the_read_is_not_sent_to_the_old_address(sync: Sync) -> None:
+    made = create(sync.hub, **connector(auth=KINDS["bearer"].auth("secret-of-here")))
+    job_id = under_way(sync, made)
+    change = {"baseUrl": THERE, "auth": KINDS["bearer"].auth("secret-of-there")}
+
+    with beside_the_read("after-call", lambda: moved(sync, made, change)):
+        sync.work(job_id)
+
+    assert sync.provider.calls
+    assert all(call.url.startswith(HERE) and _bearer(call, "secret-of-here") for call in sync.provider.calls)
+
+
+@pytest.mark.parametrize(("moment", "sent"), [("provide-client-params", "new"), ("after-call", "old")])
+def test_secret_that_is_replaced_beside_the_read_is_that_of_its_moment(sync: Sync, moment: str, sent: str) -> None:
+    """The control: the same moments, the same address."""
     made = create(sync.hub, **connector(auth=KINDS["bearer"].auth("old")))
     job_id = under_way(sync, made)
 
-    with before_the_vault_is_read(lambda: moved(sync, made, {"auth": KINDS["bearer"].auth("new")})):
+    with beside_the_read(moment, lambda: moved(sync, made, {"auth": KINDS["bearer"].auth("new")})):
         sync.work(job_id)
-    stopped_clock.advance(60)
-    sync.work(job_id)
 
     assert sync.job(job_id)["status"] == "COMPLETED"
-    assert all(_bearer(call, "new") for call in sync.provider.calls)
+    assert all(_bearer(call, sent) for call in sync.provider.calls)
 
 
 @contextmanager
-def before_the_vault_is_read(act: Callable[[], object]) -> Iterator[None]:
-    """Let `act` happen once, after the next worker has read the definition and before it reads the secrets."""
-    events, name = resources().dynamodb.meta.events, "provide-client-params.dynamodb.GetItem"
+def beside_the_read(moment: str, act: Callable[[], object]) -> Iterator[None]:
+    """Let `act` happen once, right before or right after the next worker reads definition and secrets."""
+    events, name = resources().dynamodb.meta.events, f"{moment}.dynamodb.TransactGetItems"
     acted: list[int] = []
 
-    def once(params: Json, **_: Any) -> None:
-        if params["TableName"] == resources().tables.credentials.name and not acted:
+    def once(**_: Any) -> None:
+        if not acted:
             acted.append(1)
             act()
 

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +15,17 @@ from local.stack import TEMPLATE, Stack
 from tests.flows.hub_client import HubClient
 
 LEASE_S = 3
+# Certificates are read once, not for each of a thousand clients.
+TLS = httpx.create_ssl_context()
+FOLDER = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker run all that share the stack, first of all: it waits a lot, and the others work meanwhile."""
+    for item in items:
+        if item.path.parent == FOLDER and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group("stack"))
 
 
 class WholeLog(Log):
@@ -70,7 +82,7 @@ def api(stack: Stack, token: Callable[..., str]) -> Iterator[Callable[..., httpx
 
     def make(tenant: str, roles: Sequence[str] = ("tenant_admin",), scopes: Sequence[str] = ()) -> httpx.Client:
         headers = {"authorization": f"Bearer {token(tenant, roles, scopes)}"}
-        clients.append(httpx.Client(base_url=stack.url, headers=headers, timeout=35))
+        clients.append(httpx.Client(base_url=stack.url, headers=headers, timeout=35, verify=TLS))
         return clients[-1]
 
     yield make

@@ -65,9 +65,9 @@ class Line:
     _mine: threading.local = field(default_factory=threading.local)
 
     @contextmanager
-    def invocation(self, lineage: int = 0) -> Iterator[None]:
-        """Let the calls in this block be those of one run of a function, which may be killed."""
-        self._mine.lineage, self._mine.is_dead = lineage, False
+    def invocation(self, lineage: int = 0, *, is_spared: bool = False) -> Iterator[None]:
+        """Let the calls in this block be those of one run of a function, which may be killed where it is not spared."""
+        self._mine.lineage, self._mine.is_dead, self._mine.is_spared = lineage, False, is_spared
         try:
             yield
         finally:
@@ -107,7 +107,8 @@ class Line:
             self.log.append(name)
         if self.plan is not None:
             return self.plan[1] if self.lineage and self.plan[0] == self.number else ""
-        return self.turns.chance.choice(("before", "after")) if self._happens(self.trouble.kill) else ""
+        dies = self._happens(self.trouble.kill) and not self._mine.is_spared
+        return self.turns.chance.choice(("before", "after")) if dies else ""
 
     def _happens(self, chance: float) -> bool:
         return chance > 0 and self.turns.chance.random() < chance
@@ -275,7 +276,7 @@ class MemoryCloud(Resources):
 
     def __init__(self, turns: Turns, trouble: Trouble) -> None:
         read, found = stack()
-        super().__init__(found)
+        self.settings = found  # a session of boto3 would cost more than all the rest
         self.line = Line(turns, trouble)
         self.memory = {each.attributes["Ref"]: _table(each) for each in read.resources if _is_table(each)}
         self.dynamodb: Any = MemoryDynamoDB(self.line, self.memory)

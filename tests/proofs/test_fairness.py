@@ -2,9 +2,13 @@
 
 from functools import cache
 
+import pytest
+
 from hub.core.queues import BATCH as HINTS_A_CALL
 from tests.proofs.fairness_world import BATCH, HANGS_S, INVOCATIONS, FairQueue, Load, PlainQueue, Queue, Simulation, p99
 from tests.proofs.memory_cloud import ROOT, stack
+
+pytestmark = pytest.mark.xdist_group("fairness")  # they share their simulations
 
 HANGING = Load(noisy_rate=15.0)
 # Deliveries enough for all invocations for minutes.
@@ -16,11 +20,13 @@ SEED = 20261121
 def quiet_p99(load: Load) -> float:
     """Return the p99 of nineteen tenants when the twentieth has nothing to deliver."""
     alone = Load(rate=load.rate, noisy_rate=0.0, lasts_s=load.lasts_s)
-    return p99([latency for _, latency in simulated(alone, FairQueue()).latencies])
+    return p99([latency for _, latency in simulated(alone, FairQueue).latencies])
 
 
-def simulated(load: Load, queue: Queue, *, has_breaker: bool = True) -> Simulation:
-    return Simulation(load, queue, seed=SEED, has_breaker=has_breaker).run()
+@cache
+def simulated(load: Load, queue: type[Queue], *, has_breaker: bool = True) -> Simulation:
+    """Return what came of it, which is the same each time: several tests look at one run."""
+    return Simulation(load, queue(), seed=SEED, has_breaker=has_breaker).run()
 
 
 def slowdown(simulation: Simulation, load: Load) -> float:
@@ -32,12 +38,12 @@ def slowdown(simulation: Simulation, load: Load) -> float:
 
 
 def test_target_that_hangs_does_not_double_the_p99_of_other_tenants() -> None:
-    assert slowdown(simulated(HANGING, FairQueue()), HANGING) <= 2
+    assert slowdown(simulated(HANGING, FairQueue), HANGING) <= 2
 
 
 def test_others_wait_only_until_the_first_calls_to_a_hanging_target_have_timed_out() -> None:
     """Nobody can know before. From then on the circuit is open, and one place of 50 is taken by its probe."""
-    simulation = simulated(HANGING, FairQueue())
+    simulation = simulated(HANGING, FairQueue)
 
     begins_s, ends_s = HANGING.noisy_from_s, HANGING.noisy_from_s + HANGS_S
     later = [latency for at_s, latency in simulation.latencies if at_s > ends_s + 1]
@@ -48,27 +54,27 @@ def test_others_wait_only_until_the_first_calls_to_a_hanging_target_have_timed_o
 
 def test_mutant_without_a_breaker_lets_others_wait_for_the_hanging_target() -> None:
     """Fair queues alone are not enough: messages of the noisy tenant take every place that is free for a moment."""
-    with_breaker = simulated(HANGING, FairQueue())
-    without = simulated(HANGING, FairQueue(), has_breaker=False)
+    with_breaker = simulated(HANGING, FairQueue)
+    without = simulated(HANGING, FairQueue, has_breaker=False)
 
     assert slowdown(without, HANGING) > 2 * slowdown(with_breaker, HANGING)
     assert without.hung > 50 * with_breaker.hung
 
 
 def test_tenant_that_floods_the_queue_does_not_double_the_p99_of_other_tenants() -> None:
-    assert slowdown(simulated(FLOODED, FairQueue()), FLOODED) <= 2
+    assert slowdown(simulated(FLOODED, FairQueue), FLOODED) <= 2
 
 
 def test_mutant_with_a_plain_queue_lets_others_wait_behind_the_flood() -> None:
-    assert slowdown(simulated(FLOODED, PlainQueue()), FLOODED) > 20
+    assert slowdown(simulated(FLOODED, PlainQueue), FLOODED) > 20
 
 
 def test_mutant_with_a_plain_queue_and_no_breaker_lets_others_wait_for_minutes() -> None:
     load = Load(rate=3.0, noisy_rate=60.0, lasts_s=300.0)
 
-    plain = simulated(load, PlainQueue(), has_breaker=False)
+    plain = simulated(load, PlainQueue, has_breaker=False)
 
-    assert slowdown(plain, load) > 10 * slowdown(simulated(load, FairQueue(), has_breaker=False), load)
+    assert slowdown(plain, load) > 10 * slowdown(simulated(load, FairQueue, has_breaker=False), load)
 
 
 def test_what_is_simulated_is_what_the_template_says() -> None:

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from hub import documents
-from hub.connector.plan import Page
 from hub.outbound.client import Call, Reply
 from hub.sync import deletes, seen
 from hub.sync.deletes import Sweep
@@ -17,6 +16,7 @@ from hub.sync.jobs import Claim
 from hub.sync.pull import Pull, Stored
 from hub.sync.run import Worker
 from hub.sync.state import State
+from hub.sync.stretches import Taken
 from hub.sync.working import Work, walk
 from tests.api.conftest import Cloud, Hub
 from tests.proofs.conftest import Killed, Killer, Provider, Runs, contacts, definition
@@ -157,13 +157,13 @@ def test_mutant_that_deletes_without_a_natural_end_loses_documents(
 
 
 class Hasty(Pull):
-    def _last(self, held: Claim, page: Page, stored: Stored, state: State) -> Claim | None:
+    def _last(self, held: Claim, taken: Taken, stored: Stored, state: State) -> Claim | None:
         job = {**held.job, **stored.progress}
         early = replace(held, job={**job, **seen.begun(job)})
         sweep = Sweep(self.work, early)
         counted = sweep.step(early)
         sweep.step(replace(early, job={**early.job, **counted.progress}))
-        return super()._last(held, page, stored, state)
+        return super()._last(held, taken, stored, state)
 
 
 class DeletesEarly(Worker):

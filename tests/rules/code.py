@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from tests.rules.reading import ROOT
@@ -29,8 +29,12 @@ class Source:
     def tree(self) -> ast.Module:
         return ast.parse(self.text, self.name)
 
-    def imports(self) -> Iterator[str]:
-        """Yield every module that is imported anywhere in the file, under TYPE_CHECKING too."""
+    @cached_property
+    def imports(self) -> tuple[str, ...]:
+        """Every module that is imported anywhere in the file, under TYPE_CHECKING too."""
+        return tuple(self._imports())
+
+    def _imports(self) -> Iterator[str]:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
@@ -41,7 +45,7 @@ class Source:
                     yield from (f"{module}.{alias.name}" for alias in node.names)
 
     def roots(self) -> set[str]:
-        return {module.partition(".")[0] for module in self.imports()}
+        return {module.partition(".")[0] for module in self.imports}
 
     def texts(self) -> Iterator[str]:
         """Yield the string constants, parts of f-strings among them, docstrings not."""
@@ -56,15 +60,17 @@ class Source:
                 yield node.value
 
 
-def in_folder(folder: Path) -> list[Source]:
-    return [Source(path) for path in sorted(folder.rglob("*.py"))]
+@cache
+def in_folder(folder: Path) -> tuple[Source, ...]:
+    """Return the files of a folder, the same objects each time: a file is parsed once."""
+    return tuple(Source(path) for path in sorted(folder.rglob("*.py")))
 
 
-def hub() -> list[Source]:
+def hub() -> tuple[Source, ...]:
     return in_folder(HUB)
 
 
-def functions() -> list[Source]:
+def functions() -> tuple[Source, ...]:
     return in_folder(FUNCTIONS)
 
 

@@ -1,6 +1,7 @@
 """The template as the rules see it: plain data with the intrinsic functions in their long form."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,6 +49,11 @@ class Function:
 
 def read() -> Json:
     """Return template.yaml as a structure of its own, free to be changed."""
+    return deepcopy(_parsed())
+
+
+@cache
+def _parsed() -> Json:
     return parse_yaml((ROOT / "template.yaml").read_text(encoding="utf-8"))
 
 

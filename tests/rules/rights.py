@@ -20,6 +20,7 @@ SAM_ACTIONS = {
     "S3WritePolicy": ({"s3:PutObject"}, "BucketName"),
 }
 TRANSACTION_ACTIONS = {
+    "Get": "GetItem",
     "Put": "PutItem",
     "Update": "UpdateItem",
     "Delete": "DeleteItem",
@@ -89,7 +90,7 @@ def _target(resource: Json) -> str:
 
 def needed(operation: str, service: str, request: Mapping[str, Any]) -> Iterator[Right]:
     """Yield the rights that one call needs; the resources by their names in the cloud, `keys` the key it is about."""
-    if operation == "TransactWriteItems":
+    if operation in ("TransactWriteItems", "TransactGetItems"):
         for item in request["TransactItems"]:
             verb, parts = next(iter(item.items()))
             yield Right(f"dynamodb:{TRANSACTION_ACTIONS[verb]}", parts["TableName"], _key(parts))
@@ -121,6 +122,7 @@ class Guard:
     def __init__(self, names: Mapping[str, str]) -> None:
         self._template = read()
         self._names = names
+        self._rights: dict[str, frozenset[Right]] = {}
         self.function: str | None = None
 
     def watch(self, clients: Iterable[Any]) -> None:
@@ -131,7 +133,7 @@ class Guard:
         """Raise RightMissing unless the running function may do what the client is about to do."""
         if self.function is None:
             return
-        held = rights_of(self._template, self.function)
+        held = self._held(self.function)
         for right in needed(model.name, model.service_model.service_name, params):
             name, _, rest = right.place.partition("/index/")
             logical_id = self._names.get(name, name)
@@ -139,3 +141,9 @@ class Guard:
             fitting = [each for each in held if each.action == right.action and each.place in places]
             if not any(fnmatchcase(right.keys, each.keys) for each in fitting):
                 raise RightMissing(f"{self.function} has no right to {right.action} on {logical_id}")
+
+    def _held(self, function: str) -> frozenset[Right]:
+        """Return what a function may do, read once: it is asked for with every call."""
+        if function not in self._rights:
+            self._rights[function] = rights_of(self._template, function)
+        return self._rights[function]

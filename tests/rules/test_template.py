@@ -1,6 +1,7 @@
 """The template's promises, and that the rules would notice a template that breaks one."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -237,13 +238,18 @@ def test_rules_name_the_fault_of_a_template_with(name: str) -> None:
     assert fault in "\n".join(violations(template))
 
 
-def given_environment(function: str) -> dict[str, str]:
-    """Return the values that the template gives a function, with stand-ins for what only AWS knows."""
+@cache
+def given() -> local_template.Template:
+    """Return the template with stand-ins for what only AWS knows."""
     path: Path = ROOT / "template.yaml"
     source = local_template.load(path, PARAMETERS)
     keys = dict.fromkeys(source.key_ids(), "key")
-    found = local_template.read(source, Addresses("http://127.0.0.1:1", "http://127.0.0.1:2", keys))
-    return dict(found.functions[function].environment)
+    return local_template.read(source, Addresses("http://127.0.0.1:1", "http://127.0.0.1:2", keys))
+
+
+def given_environment(function: str) -> dict[str, str]:
+    """Return the values that the template gives a function."""
+    return dict(given().functions[function].environment)
 
 
 @pytest.mark.parametrize("function", [function.name for function in functions(read())])

@@ -21,7 +21,9 @@ TENANT = Tenant("acme")
 STEP = Step("integration:int_1", "job_1#0")
 TEXTS = st.text(st.characters(codec="utf-8"))
 LEAVES = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXTS
-CONTENTS = st.dictionaries(TEXTS, st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner)))
+# Depth is what matters, not size: with more leaves, making the values takes most of the time.
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=20)
+CONTENTS = st.dictionaries(TEXTS, VALUES, max_size=5)
 
 
 class EmptyTable(Table):

@@ -4,7 +4,7 @@ A former version is the whole item as it stood, under `docv#{type}#{id}` by its 
 another took its place. What was not kept leaves a gap that is seen: no version of another time is shown for it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from hub.core import clock
 from hub.core.attributes import Item
@@ -13,7 +13,7 @@ from hub.core.clock import DAY_S
 from hub.core.tables import Key, Put, Table, key, partition
 
 DIGITS = 8
-# Of a document with more versions than this the search for a time goes on, so many at a time.
+# What a walk over the versions of a document reads at a time.
 AT_ONCE = 25
 # So many former versions, each of up to 400 KB, are in memory at a time.
 TOGETHER = 25
@@ -21,7 +21,7 @@ TOGETHER = 25
 
 def kept(former: Item, until: str, keep_days: int) -> Item:
     """Return the item that keeps a former version; `until` is when it was replaced."""
-    tenant, document_type = Tenant.of_item(former), former["pk"].split("#", 2)[2]
+    tenant, document_type = Tenant.of_item(former), _type_of(former)
     place = key(tenant, _kind(document_type, former["sk"]), f"{former['version']:0{DIGITS}d}")
     rest = {name: value for name, value in former.items() if name not in ("pk", "sk", "changeKey")}
     return {**rest, **place, "until": until, "expiresEpochS": int(clock.epoch_s()) + keep_days * DAY_S}
@@ -52,14 +52,32 @@ def newest_first(table: Table, tenant: Tenant, document_type: str, document_id: 
             return
 
 
-def at(present: Item | None, former: Iterable[Item], time: str) -> Item | None:
-    """Return the version that stood at a time (ISO 8601), None where there was none or it was not kept."""
-    if present is not None and present["updatedAt"] <= time:
-        return present
-    for version in former:
-        if version["updatedAt"] <= time:
-            return version if time < version["until"] else None
-    return None
+def at(table: Table, present: Item, time: str) -> Item | None:
+    """Return the version of a document that stood at a time (ISO 8601) before it became what it is at present.
+
+    None where there was none or it was not kept. The numbers of the versions are halved until the newest one of the
+    time is found: of a document with a million versions some twenty are read.
+    """
+    pk = partition(Tenant.of_item(present), _kind(_type_of(present), present["sk"]))
+    low, high, found = 1, present["version"] - 1, None
+    while low <= high:
+        middle = (low + high) // 2
+        newest = _newest(table, pk, low, middle)
+        if newest is not None and newest["updatedAt"] > time:
+            high = newest["version"] - 1
+        else:  # of those up to the middle none is newer
+            low, found = middle + 1, newest or found
+    return {**found, "pk": present["pk"], "sk": present["sk"]} if found and time < found["until"] else None
+
+
+def _newest(table: Table, pk: str, low: int, high: int) -> Item | None:
+    bounds = {"pk": pk, "low": f"{low:0{DIGITS}d}", "high": f"{high:0{DIGITS}d}"}
+    found = table.query("pk = :pk AND sk BETWEEN :low AND :high", bounds, limit=1, newest_first=True)
+    return next(iter(found.items), None)
+
+
+def _type_of(document: Item) -> str:
+    return str(document["pk"]).split("#", 2)[2]
 
 
 def _kind(document_type: str, document_id: str) -> str:

@@ -6,21 +6,21 @@ before that step.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, Self, TypeGuard
 
 import orjson
 
-from hub import document_versions
+from hub import document_reads, document_versions
 from hub.core import clock
 from hub.core.attributes import Item, decode_item
 from hub.core.caller import Tenant
 from hub.core.clock import DAY_S
 from hub.core.errors import BadRequest, NotFound
 from hub.core.journal import Change
-from hub.core.tables import IS_NEW, IS_UNCHANGED, Key, Put, Table, as_it_came, key, partition
+from hub.core.tables import IS_NEW, IS_UNCHANGED, Key, Put, Table, key, partition
 
 Json = dict[str, Any]
 Outcome = Literal["created", "updated", "unchanged"]
@@ -32,14 +32,8 @@ MAX_RAW_BYTES = 64 * 1024
 # A write is stamped just before it is sent. Readers of the change stream stay this far behind the clock, so that no
 # slower write can appear before a position they have passed.
 SETTLE_S = 5
-# A page whose ids are scattered over the others costs a call in vain; so many pages pass before the next attempt.
-PAGES_BY_ID = 15
-MOST_SCATTERED = 1000
-# Pages that are still to be read by id, by partition: a hint of this process, on which nothing depends.
-_scattered: dict[str, int] = {}
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_WALKED_FIELDS = "pk, sk, origin, feed, touchedBy, updatedAt, deletedAt"
-_STORED_FIELDS = "sk, hash, hashBefore, version, createdAt, touchedBy, deletedAt, sourceVersion"
+_WALKED_FIELDS = "pk, sk, origin, feed, source, touchedBy, updatedAt, deletedAt"
 _ABSENT = ""  # the hash of a document that is not there
 
 
@@ -117,13 +111,13 @@ def upsert(table: Table, tenant: Tenant, document_type: str, incoming: Sequence[
     repeat: the last one stays.
     """
     pk = document_key(tenant, document_type, "-")["pk"]
-    stored = _stored(table, pk, {record.id for record in incoming})
+    stored = document_reads.stored(table, pk, _ids(incoming))
     outcomes: list[Outcome] = ["unchanged"] * len(incoming)
     open_ = [index for index, record in enumerate(incoming) if not _is_there(stored.get(record.id), record, step)]
     if not open_:
         return outcomes
     # A record that comes twice is judged by what came before it.
-    unclear = {incoming[index].id for index in open_}
+    unclear = _ids(incoming[index] for index in open_)
     rest = [index for index, record in enumerate(incoming) if record.id in unclear]
     keys = {name: {"pk": pk, "sk": name} for name in unclear}
     before = {name: decode_item(stored[name]) for name in unclear & stored.keys()}
@@ -136,47 +130,31 @@ def upsert(table: Table, tenant: Tenant, document_type: str, incoming: Sequence[
     return outcomes
 
 
+def are_there(
+    table: Table, tenant: Tenant, document_type: str, pages: Sequence[tuple[Sequence[Incoming], Step]]
+) -> list[bool]:
+    """Say of each page whether an upsert of it, after those before it, would write nothing: one read for all of them.
+
+    What is written must not be made of that read, which is old by then.
+    """
+    pk = document_key(tenant, document_type, "-")["pk"]
+    ids = _ids(record for records, _ in pages for record in records)
+    stored = document_reads.stored(table, pk, ids, document_reads.COMPARED_FIELDS)
+    changing: set[str] = set()
+    found: list[bool] = []
+    for records, step in pages:
+        found.append(all(_is_there(stored.get(each.id), each, step) and each.id not in changing for each in records))
+        changing |= set() if found[-1] else _ids(records)
+    return found
+
+
+def _ids(records: Iterable[Incoming]) -> set[str]:
+    return {record.id for record in records}
+
+
 def _is_there(stored: Item | None, record: Incoming, step: Step) -> bool:
     """Say whether the very record is stored, by another step; the stored one is as DynamoDB gave it."""
     return stored is not None and stored["hash"]["S"] == record.digest and bool(stored["touchedBy"]["S"] != step.name)
-
-
-def _stored(table: Table, pk: str, ids: Set[str]) -> dict[str, Item]:
-    """Return what is stored of these ids: the range from the first to the last where little else lies in it.
-
-    A range is one call, and its items share units of 4 KB; of a batch each one is rounded up to a unit of its own.
-    Most of what is read is only compared, so it stays in DynamoDB's form.
-    """
-    waits = _scattered.pop(pk, 0)
-    if waits or not table.ranges_from or len(ids) < table.ranges_from:
-        _remember(pk, waits - 1)
-        return _by_id(table, pk, ids)
-    bounds = {"pk": pk, "low": min(ids), "high": max(ids)}
-    found = table.query(
-        "pk = :pk AND sk BETWEEN :low AND :high",
-        bounds,
-        limit=len(ids) + len(ids) // 4,
-        fields=_STORED_FIELDS,
-        read=as_it_came,
-    )
-    stored = {name: item for item in found.items if (name := item["sk"]["S"]) in ids}
-    if found.next_key is None:
-        return stored
-    _remember(pk, PAGES_BY_ID)
-    reached = found.next_key["sk"]
-    return stored | _by_id(table, pk, {name for name in ids if name > reached})
-
-
-def _by_id(table: Table, pk: str, ids: Set[str]) -> dict[str, Item]:
-    found = table.batch_get([{"pk": pk, "sk": name} for name in ids], _STORED_FIELDS, as_it_came)
-    return {item["sk"]["S"]: item for item in found}
-
-
-def _remember(pk: str, pages: int) -> None:
-    if len(_scattered) >= MOST_SCATTERED:
-        _scattered.clear()
-    if pages > 0:
-        _scattered[pk] = pages
 
 
 def decide(
@@ -219,7 +197,7 @@ def _next_item(before: Item | None, place: Key, document: Incoming, step: Step, 
     guard = {"sourceVersion": before["sourceVersion"]} if before and "sourceVersion" in before else {}
     return {
         **guard,
-        **({"feed": step.feed} if step.feed else {}),
+        **({"feed": step.feed} if step.feed else _source(before)),
         **({"raw": document.raw} if document.raw else {}),
         **place,
         "content": document.content,
@@ -227,14 +205,16 @@ def _next_item(before: Item | None, place: Key, document: Incoming, step: Step, 
         "version": 1 + (before["version"] if before else 0),
         "origin": step.origin,
         "touchedBy": step.name,
-        "createdAt": _created_at(before, now),
+        "createdAt": before["createdAt"] if exists(before) else now,
         "updatedAt": now,
         "changeKey": f"{now}#{place['sk']}",
     }
 
 
-def _created_at(before: Item | None, now: str) -> str:
-    return str(before["createdAt"]) if exists(before) else now
+def _source(before: Item | None) -> Json:
+    """Return which list's owner a document was read by, which others have written since."""
+    found = before and (before.get("source") or (before["origin"] if "feed" in before else None))
+    return {"source": found} if found else {}
 
 
 def get(table: Table, tenant: Tenant, document_type: str, document_id: str) -> Item:

@@ -35,7 +35,7 @@ def test_value_comes_back_equal_and_of_the_same_type(value: Any) -> None:
     assert typed(decode(encode(value))) == typed(value)
 
 
-@given(st.dictionaries(st.text(min_size=1), VALUES))
+@given(st.dictionaries(st.text(min_size=1), VALUES, max_size=5))
 def test_item_comes_back_equal(item: dict[str, Any]) -> None:
     assert decode_item(encode_item(item)) == item
 

@@ -17,6 +17,7 @@ COMPLETE = {
     "EVENT_QUEUE_URL": "https://events",
     "DELIVERY_QUEUE_URL": "https://deliveries",
     "INBOUND_QUEUE_URL": "https://inbound",
+    "CONNECTION_QUEUE_URL": "https://connections",
     "RETENTION_DAYS": "30",
     "RATE_LIMITS": "integration=200, search=30",
     "SYNC_LEASE_S": "120",

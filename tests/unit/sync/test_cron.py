@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hub.integrations.instances import sync_frequency
+from hub.sync import cron
 from hub.sync.cron import cron_of
 
 
@@ -57,3 +59,23 @@ def test_local_time_that_comes_twice_counts_once() -> None:
 
 def test_time_zone_without_whole_hours() -> None:
     assert times("0 9 * * ? *", "2026-03-01T00:00", 1, "Asia/Kathmandu") == ["2026-03-01T03:15"]
+
+
+def test_next_time_is_found_without_looking_at_the_whole_day_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[float] = []
+
+    class Counted(datetime):
+        def timestamp(self) -> float:
+            looked.append(0)
+            return super().timestamp()
+
+    monkeypatch.setattr(cron, "datetime", Counted)
+
+    assert times("* * * * ? *", "2026-03-01T23:58", 1) == ["2026-03-01T23:59"]
+    assert len(looked) < 250
+
+
+@pytest.mark.parametrize("text", ["0 0 0W * ? *", "0 0 00W * ? *", "0 0 32W * ? *", "*/² * * * ? *", "0 0 ٣W * ? *"])
+def test_expression_that_means_no_time_is_refused(text: str) -> None:
+    assert sync_frequency.fault(f"cron({text})") is not None
+    assert sync_frequency.fault("cron(0 0 31W * ? *)") is None

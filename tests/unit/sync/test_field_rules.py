@@ -27,7 +27,7 @@ def test_fields_come_in_from_paths_of_the_record() -> None:
 
 
 def test_fields_go_out_to_the_same_places_without_the_transformer() -> None:
-    assert outgoing(batch(), [LOUD]) == [{"source": "$.name", "target": "properties.fullName", "skipIfEmpty": True}]
+    assert outgoing(batch(), [LOUD]) == [{"source": "$.name", "target": "properties.fullName"}]
 
 
 def test_what_an_endpoint_cannot_do_without_still_goes_out() -> None:

@@ -12,6 +12,7 @@ from hub.connector.graphql_checks import check_graphql
 from hub.connector.incremental_checks import check_incremental
 from hub.connector.multipart import MULTIPART
 from hub.connector.paging_checks import check_pagination, takes_fields
+from hub.connector.parent_checks import check_parent
 from hub.connector.rates import check_rate_limit
 from hub.connector.request_config import Endpoint, Param
 from hub.connector.requests import PATH_VARIABLE, BadPart, parameter, path_builder
@@ -39,6 +40,7 @@ def check_endpoint(endpoint: Endpoint, place: str, auth: Auth | None) -> Iterato
     yield from check_upload(endpoint, place, auth)
     yield from check_pagination(endpoint, f"{place}/pagination", auth)
     yield from check_incremental(endpoint, f"{place}/incremental", auth)
+    yield from check_parent(endpoint, f"{place}/parent")
 
 
 def check_error_actions(actions: Sequence[ErrorAction], place: str, auth: Auth | None) -> Iterator[Problem]:

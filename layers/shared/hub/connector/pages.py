@@ -31,6 +31,8 @@ NO_CONTENT = (204, 205)
 # A provider that forgets where we were again and again would be read for ever.
 MAX_RESTARTS = 3
 NUMBERED = ("offset", "page")
+# What says that the parent whose list is asked for is not there any more.
+GONE = frozenset({404, 410})
 # Whoever may write connectors could otherwise have a stored secret sent back and read it in a document.
 REPEATS_A_SECRET = "the record repeats a secret of the connector; it is not stored"  # noqa: S105
 CARRIES_A_SECRET = "The next page's address carries a secret; it was not followed."  # noqa: S105
@@ -71,6 +73,9 @@ class Means:
 
     `began_s` (epoch) is when the walk began, which this run may only go on with. With `keeps_raw` the pages have the
     records as they came too.
+
+    `added` is what each record has beside what it came with; `may_be_gone`: the list is that of a parent which may have
+    been deleted in the meantime.
     """
 
     client: Sender
@@ -81,6 +86,8 @@ class Means:
     most_ahead: int = 0
     began_s: float = field(default_factory=clock.epoch_s)
     keeps_raw: bool = False
+    added: Mapping[str, Any] = field(default_factory=dict)
+    may_be_gone: bool = False
 
 
 class PageRun:
@@ -91,6 +98,7 @@ class PageRun:
         self._find_documents = means.find_documents
         self._began_s = means.began_s
         self._keeps_raw = means.keeps_raw
+        self._added, self._may_be_gone = means.added, means.may_be_gone
         self._first = exchange.paging.start(draft) if exchange.paging else draft
         self._limit = exchange.paging.limit_of(self._first) if exchange.paging else None
         self._validators = means.validators
@@ -128,12 +136,14 @@ class PageRun:
     def _read(self, draft: Draft, reply: Judged, position: Position | None) -> Page:
         if reply.action == "IGNORE":
             return self._page(draft, reply, None, [], "ignored")
+        if self._may_be_gone and reply.action is None and reply.status in GONE:
+            return self._page(draft, reply, None, [], "gone")
         if reply.action == "RESET_PAGINATION":
             return self._page(draft, reply, None, [], self._restart(draft, reply, position))
         if reply.status == NOT_MODIFIED and draft is not self._first and position is None:
             return self._page(draft, reply, None, [], "not_modified")
         document = self._document(draft, reply)
-        raw = [] if document is None and not reply.body else self._exchange.selection.data(document)
+        raw = [] if document is None and not reply.body else self._data(document)
         body = digest(reply.body)
         if raw and position is not None and position.last_body == body:
             return self._page(draft, reply, document, [], _repetition(position))
@@ -142,6 +152,12 @@ class PageRun:
         if isinstance(following, Position):
             self._send_ahead(following, answered)
         return self._page(draft, reply, document, raw, following)
+
+    def _data(self, document: Any) -> list[Any]:
+        raw = self._exchange.selection.data(document)
+        if not self._added:
+            return raw
+        return [{**each, **self._added} if isinstance(each, dict) else each for each in raw]
 
     def _restart(self, draft: Draft, reply: Judged, position: Position | None) -> Position:
         if position is None or position.restarts >= MAX_RESTARTS:

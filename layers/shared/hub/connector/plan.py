@@ -15,9 +15,9 @@ from hub.connector.pages import Means, Page, PageRun
 from hub.connector.paging import pagination_of, paging
 from hub.connector.position import Position
 from hub.connector.rates import limits_of, rate_headers_of
-from hub.connector.request_config import Endpoint, RetryConfig
+from hub.connector.request_config import Endpoint, Parent, RetryConfig
 from hub.connector.requests import Draft, draft_builder
-from hub.connector.select import Record
+from hub.connector.select import Record, Selection, scoped
 from hub.connector.urls import origin
 from hub.connector.variables import Variables
 from hub.core.errors import BadDefinition, Problem
@@ -25,6 +25,9 @@ from hub.outbound.budget import Limit, RateHeaders
 from hub.outbound.retry import RetryPolicy
 
 __all__ = ["Means", "Page", "PageRun", "Plan", "Position", "Record", "compile_endpoint"]
+
+# Fits a parameter of any type that a parent may fill.
+ANY_PARENT = "1"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Plan:
     exchange: Exchange
     limits: tuple[Limit, ...]
     rate_headers: RateHeaders
+    parent: Parent | None = None
 
     @property
     def increment(self) -> Increment | None:
@@ -53,11 +57,20 @@ class Plan:
             variables = replace(variables, params={**variables.params, self.increment.variable: since})
         return self.increment.asked(self.draft(variables), since)
 
+    def tried(self, variables: Variables) -> Variables:
+        """Return variables that a request can be built with before it is known for which parent it is."""
+        if self.parent is None:
+            return variables
+        return replace(variables, params={self.parent.param: ANY_PARENT, **variables.params})
+
     def bind(self, variables: Variables, means: Means, since: Value | None = None) -> PageRun:
         """Return the run over the endpoint's pages.
 
         Raises BadRequest for a missing or wrong parameter, BadDefinition for a secret that is not there.
         """
+        parent = self.parent
+        if parent is not None and parent.as_ is not None and parent.param in variables.params:
+            means = replace(means, added={parent.as_: variables.params[parent.param]})
         return PageRun(self.exchange, self.first(variables, since), self.auth, means)
 
 
@@ -73,7 +86,7 @@ def compile_endpoint(definition: ConnectorDefinition, endpoint_id: str) -> Plan:
         policy=_policy(endpoint.retry_config or definition.retry_config),
         idempotent=is_idempotent(endpoint),
         rules=compile_actions([*endpoint.error_actions, *definition.error_actions]),
-        selection=selection_of(endpoint),
+        selection=_selection(endpoint),
         paging=paging(pagination, query_names(auth)) if pagination else None,
         ended=end_condition(endpoint.pagination),
         increment=increment_of(endpoint, base_url, definition.default_headers, auth),
@@ -84,7 +97,13 @@ def compile_endpoint(definition: ConnectorDefinition, endpoint_id: str) -> Plan:
         exchange,
         limits=limits_of(definition, endpoint),
         rate_headers=rate_headers_of(definition, endpoint),
+        parent=endpoint.parent,
     )
+
+
+def _selection(endpoint: Endpoint) -> Selection:
+    chosen, parent = selection_of(endpoint), endpoint.parent
+    return scoped(chosen, parent.as_) if parent and parent.as_ and parent.scoped_ids else chosen
 
 
 def endpoint_of(definition: ConnectorDefinition, endpoint_id: str) -> Endpoint:

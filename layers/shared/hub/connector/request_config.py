@@ -79,6 +79,19 @@ class Incremental(Strict):
     overlap_seconds: int | None = Field(default=None, ge=0, le=7 * 86_400)
 
 
+class Parent(Strict):
+    """The endpoint is asked once for each document of a type, with `param` set to its id or to what is at `field`.
+
+    Under `as` each record has that value beside what it came with; with `scoped_ids` its id begins with it.
+    """
+
+    document_type: str = Field(pattern=TYPE_PATTERN)
+    param: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$")
+    field: str | None = Field(default=None, min_length=1, max_length=1000)
+    as_: str | None = Field(default=None, alias="as", pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$")
+    scoped_ids: bool = False
+
+
 class RateLimitHeaders(Strict):
     """The names under which a provider tells about its limit; `limit` is for people, nothing follows from it."""
 
@@ -120,6 +133,7 @@ class Endpoint(Strict):
     response_mapping: ResponseMapping | None = None
     pagination: Pagination | None = None
     incremental: Incremental | None = None
+    parent: Parent | None = None
     rate_limit: RateLimit | None = None
     timeout: TimeoutMs | None = None
     retry_config: RetryConfig | None = None

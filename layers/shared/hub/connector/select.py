@@ -1,7 +1,7 @@
 """What of an answer counts: its records, the provider's own error message, the total."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -61,6 +61,25 @@ def selection(config: ResponseMapping) -> Selection:
         page_info=_optional(metadata.page_info if metadata else None),
         is_read=config.data_path is not None or config.error_path is not None,
     )
+
+
+def scoped(chosen: Selection, name: str) -> Selection:
+    """Return a selection whose ids begin with what each record has under a name: `7/12` is record 12 of parent 7."""
+
+    def records(raw: Sequence[Any], find: FindDocuments | None) -> list[Record]:
+        return [_scoped(record, raw[record.index], name) for record in chosen.records(raw, find)]
+
+    return replace(chosen, records=records)
+
+
+def _scoped(record: Record, raw: Any, name: str) -> Record:
+    if record.external_id is None:
+        return record
+    try:
+        scope = identifier_text(raw.get(name, MISSING) if isinstance(raw, dict) else MISSING)
+        return replace(record, external_id=identifier_text(f"{scope}/{record.external_id}"))
+    except Unfit as cause:
+        return Record(record.index, rejected=str(cause))
 
 
 def identifier(name: str) -> Get:

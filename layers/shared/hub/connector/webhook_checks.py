@@ -10,6 +10,7 @@ from hub.core.errors import Problem
 from hub.outbound.calls import HEADER_NAME
 
 NEED_IDENTIFIER = ("update_shard", "delete_shard")
+_BESIDE_CONFIG = ("endpointId", "targetShardTypeId", "fieldMappings", "dataPath")
 _OF_HMAC = ("header", "algorithm", "signaturePrefix", "encoding")
 
 
@@ -77,8 +78,20 @@ def check_routing(routing: EventRouting, place: str) -> Iterator[Problem]:
         yield from check_type_header(routing.event_type_header, f"{place}/eventTypeHeader")
     if routing.event_type_header is not None and routing.event_type_path is not None:
         yield Problem(f"{place}/eventTypeHeader", "the type is looked for in one place; leave eventTypePath out")
+    if routing.config_id is not None:
+        yield from _check_config(routing, place)
     if routing.action in NEED_IDENTIFIER and routing.identifier_path is None:
         yield Problem(f"{place}/identifierPath", f"expected a path, since the action is {routing.action!r}")
+
+
+def _check_config(routing: EventRouting, place: str) -> Iterator[Problem]:
+    """A configuration says everything about its sync."""
+    if routing.action != "trigger_sync":
+        yield Problem(f"{place}/configId", "expected nothing, since the action is not 'trigger_sync'")
+    given = routing.model_dump(by_alias=True, exclude_defaults=True)
+    for name in _BESIDE_CONFIG:
+        if name in given:
+            yield Problem(f"{place}/{name}", "expected nothing: the configuration says it")
 
 
 def check_type_header(name: str, place: str) -> Iterator[Problem]:
@@ -96,7 +109,7 @@ def _paths(routing: EventRouting) -> Iterator[tuple[str, str | None]]:
 
 
 def check_sync(routing: EventRouting, place: str, endpoint_ids: Sequence[str]) -> Iterator[Problem]:
-    if routing.action != "trigger_sync":
+    if routing.action != "trigger_sync" or routing.config_id is not None:
         return
     known = ", ".join(endpoint_ids) or "there is none"
     if not endpoint_ids or (len(endpoint_ids) > 1 and routing.endpoint_id is None and not routing.target_shard_type_id):

@@ -37,7 +37,10 @@ class SignatureConfig(Strict):
 
 
 class EventRouting(Strict):
-    """The type is at `event_type_path` in the body or in a header; without both it is where senders usually put it."""
+    """The type is at `event_type_path` in the body or in a header; without both it is where senders usually put it.
+
+    A trigger_sync reads an endpoint of the integration, or runs the sync configuration `config_id` as it is.
+    """
 
     event_type_path: str | None = Field(default=None, max_length=LONGEST_PATH)
     event_type_header: str | None = Field(default=None, min_length=1, max_length=200)
@@ -50,6 +53,7 @@ class EventRouting(Strict):
     version_path: str | None = Field(default=None, max_length=LONGEST_PATH)
     event_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}$")
     endpoint_id: str | None = Field(default=None, min_length=1, max_length=64)
+    config_id: str | None = Field(default=None, min_length=1, max_length=128)
 
 
 class WebhookConfig(Unprintable):

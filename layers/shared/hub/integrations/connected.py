@@ -5,7 +5,7 @@ A custom integration has both in its own definition. That of a provider takes th
 addresses from its settings, and the credentials from a connection: the tenant's, or that of one user.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,10 @@ from hub.core import jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.errors import Conflict, HubError, IntegrationNotFound, Unavailable
-from hub.core.tables import Table, key
+from hub.core.tables import Key, Table, key
 from hub.integrations import custom, resolved, versions
 from hub.integrations.catalog import providers
-from hub.integrations.catalog.providers import ProviderEntry
+from hub.integrations.catalog.providers import OpensSecrets, ProviderEntry
 from hub.integrations.connections import connections, methods
 from hub.integrations.connections.clients import client_of, with_client
 from hub.integrations.connections.connections import TENANT
@@ -86,11 +86,21 @@ def load(config: Table, tenant: Tenant, integration_id: str, *, user: str = "", 
     that belongs to one user is there for nobody else. `is_shared`: the integration's own connection is meant, whether
     or not users have theirs beside it.
     """
-    owners = dict.fromkeys((TENANT, connections.owner_of_user(user)))
-    places = [key(tenant, "integration", integration_id), key(tenant, "connector", integration_id)]
-    places += [connections.place_of(tenant, integration_id, owner) for owner in owners]
+    places = places_of(tenant, integration_id, user)
     read = {(item["pk"], item["sk"]): item for item in config.batch_get(places)}
-    integration, connector, *owned = (read.get((place["pk"], place["sk"])) for place in places)
+    items = [read.get((place["pk"], place["sk"])) for place in places]
+    return of_items(config, items, user=user, is_shared=is_shared)
+
+
+def places_of(tenant: Tenant, integration_id: str, user: str = "") -> list[Key]:
+    """Return where an integration is, its connector, and the connections that this caller may use."""
+    places = [key(tenant, "integration", integration_id), key(tenant, "connector", integration_id)]
+    return [*places, *(connections.place_of(tenant, integration_id, owner) for owner in _owners(user))]
+
+
+def of_items(config: Table, items: Sequence[Item | None], *, user: str = "", is_shared: bool = False) -> Connected:
+    """Return the integration of what was read from `places_of`, as `load` does."""
+    integration, connector, *owned = items
     if integration is None or integration["status"] == "deleted":
         raise IntegrationNotFound
     if integration.get("isCustom"):
@@ -98,7 +108,7 @@ def load(config: Table, tenant: Tenant, integration_id: str, *, user: str = "", 
             raise IntegrationNotFound
         return Connected(CustomIntegration(integration, connector), {})
     owner = _owner(integration, user, is_shared)
-    connection = dict(zip(owners, owned, strict=True))[owner]
+    connection = dict(zip(_owners(user), owned, strict=True))[owner]
     return of_provider(providers.get(config, integration["provider"]), integration, connection, owner)
 
 
@@ -199,7 +209,7 @@ def destinations(found: Connected) -> frozenset[str]:
     return resolved.destinations_of(found.definition_text)
 
 
-def secrets_of(config: Table, vault: "Vault", found: Connected) -> "Secrets":
+def secrets_of(config: Table, vault: OpensSecrets, found: Connected) -> "Secrets":
     """Return the secrets in clear that calls need; raises Unavailable where they were changed since `found` was read.
 
     Read one after the other, the connection could name the old address and the vault hold the secret of the new one.
@@ -315,6 +325,10 @@ def _must_be_bound(found: Connected, sent_to: frozenset[str]) -> None:
     connection = found.connection
     if connection is not None and not sent_to <= set(connection["boundTo"]):
         raise Conflict(advice_on(ADDRESS_CHANGED), reason=ADDRESS_CHANGED)
+
+
+def _owners(user: str) -> list[str]:
+    return list(dict.fromkeys((TENANT, connections.owner_of_user(user))))
 
 
 def _owner(integration: Item, user: str, is_shared: bool) -> str:

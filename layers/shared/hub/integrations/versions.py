@@ -16,10 +16,11 @@ from hub.core.errors import BadDefinition, NotFound, Problem, Unavailable
 from hub.core.ids import new_id
 from hub.core.tables import IS_NEW, Key, Put, Table, Update, Write, key
 from hub.integrations import custom
+from hub.integrations.catalog.providers import OpensSecrets
 from hub.integrations.custom import CustomIntegration, version_place
 
 if TYPE_CHECKING:
-    from hub.core.vault import Secrets, Vault
+    from hub.core.vault import Secrets
 
 Json = dict[str, Any]
 
@@ -71,7 +72,7 @@ def at(config: Table, found: CustomIntegration, version: int) -> CustomIntegrati
     return CustomIntegration(integration, {**found.connector, "definition": text, "version": version})
 
 
-def secrets_of(config: Table, vault: "Vault", found: CustomIntegration) -> "Secrets":
+def secrets_of(config: Table, vault: OpensSecrets, found: CustomIntegration) -> "Secrets":
     """Return the secrets in clear that belong to `found` as it was read; raises Unavailable where it was changed since.
 
     Read one after the other, the definition could name the old address and the vault hold the secret of the new one.

@@ -8,39 +8,45 @@ from hub.connector.actions import Judge
 from hub.connector.batch_plans import BatchPlan
 from hub.connector.plan import Means, Plan
 from hub.core import events
-from hub.integrations import connected, custom
+from hub.integrations import connected, custom, together
 from hub.integrations.calls.noticing import noticing
 from hub.integrations.connected import Connected
 from hub.integrations.connections.marks import Marks
 from hub.outbound.traffic import Traffic
 from hub.sync.field_rules import with_own_fields
 from hub.sync.jobs import Claim
+from hub.sync.state import State
 from hub.sync.working import Work
 
 if TYPE_CHECKING:
     from hub.core.vault import Secrets
 
 
-def chosen(work: Work, held: Claim) -> tuple[Connected, "Secrets"]:
-    """Return the integration that a job calls and its secrets; raises Conflict, BadDefinition where it cannot."""
-    config = work.resources.tables.config
-    found = _found(work, held)
+def chosen(work: Work, held: Claim, state: State | None = None) -> tuple[Connected, "Secrets"]:
+    """Return the integration that a job calls and its secrets; raises Conflict, BadDefinition where it cannot.
+
+    With `state`, which a run is about to need, that is read in the same call.
+    """
+    tables, job = work.resources.tables, held.job
+    config, beside = tables.config, [] if state is None else [(tables.activity, state.place)]
+    read = together.load(
+        work.resources, work.vault, held.tenant, job["integrationId"], str(job.get("userId") or ""), *beside
+    )
+    if state is not None:
+        state.take(read.beside[0])
+    found = read.found
     custom.must_not_be_paused(found.found)
     running = connected.at_version(config, found, held.job["connectorVersion"])
     connected.must_be_usable(running)
-    # Of a custom integration the secrets belong to the draft, whichever version runs.
-    return running, connected.secrets_of(config, work.vault, found if running.entry is None else running)
+    return running, read.secrets_of(running)
 
 
 def definition_of(work: Work, held: Claim) -> str:
     """Return the definition that a job runs, with the fields of its configuration; nothing is called."""
-    found = connected.at_version(work.resources.tables.config, _found(work, held), held.job["connectorVersion"])
-    return with_own_fields(found.definition_text, held.job)
-
-
-def _found(work: Work, held: Claim) -> Connected:
     config, job = work.resources.tables.config, held.job
-    return connected.load(config, held.tenant, job["integrationId"], user=str(job.get("userId") or ""))
+    present = connected.load(config, held.tenant, job["integrationId"], user=str(job.get("userId") or ""))
+    found = connected.at_version(config, present, job["connectorVersion"])
+    return with_own_fields(found.definition_text, held.job)
 
 
 def means(work: Work, found: Connected, secrets: "Secrets", plan: Plan | BatchPlan) -> Means:

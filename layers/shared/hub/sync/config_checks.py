@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 from hub.core import clock, jsontext
 from hub.core.attributes import Item
-from hub.core.errors import BadDefinition, Problem
+from hub.core.errors import BadDefinition, Conflict, Problem
 from hub.integrations import connected
 from hub.integrations.connected import Connected
 from hub.integrations.instances import sync_frequency
 from hub.mapping.expressions import PAGE_NAMES, BadExpression, checked
 from hub.mapping.paths import BadPath, target_steps
-from hub.sync import choosing, configs, cron, orders
+from hub.sync import choosing, configs, cron, job_bounds, orders, own_fields
 from hub.sync.choosing import PHASES, Chosen, Sought
 from hub.sync.configs import DERIVED, Wanted
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 MOST_PARAMS_BYTES = 16 * 1024
+# Of all that a job keeps of its configuration.
+MOST_BYTES = 95_000
+_LARGE = ("fieldMappings", "fieldRules", "contract", "params")
 DEFAULTS: Json = {
     "name": None,
     "enabled": True,
@@ -60,6 +63,17 @@ def of_patch(running: Connected, before: Item, body: "SyncConfigPatch") -> Wante
     return _checked(running, fields)
 
 
+def must_leave_derived(before: Item, body: "SyncConfigPatch | None" = None) -> None:
+    """Refuse to delete the schedule of an integration itself, or to give it another frequency: that says otherwise."""
+    if not before.get("isDerived"):
+        return
+    if body is None:
+        raise Conflict(f"This is the schedule of {before['integrationId']} itself: clear its syncFrequency.")
+    if body.frequency is not None and str(body.frequency) != str(before["frequency"]):
+        problem = Problem("/frequency", "this is the schedule of the integration itself: change its syncFrequency")
+        raise BadDefinition("The sync cannot be configured like this; `details.problems` says why.", [problem])
+
+
 def _sent(body: "NewSyncConfig | SyncConfigPatch") -> Json:
     """Return what the caller wrote, with the hub's word for the direction."""
     sent = {name: value for name, value in body.model_dump().items() if name in body.model_fields_set}
@@ -75,7 +89,8 @@ def _without_none(mapping: Json) -> Json:
 
 
 def _checked(running: Connected, fields: Json) -> Wanted:
-    problems = [*_time_problems(fields), *_field_problems(fields), *_user_problems(running, fields)]
+    problems = [*_time_problems(fields), *_field_problems(fields), *_size_problems(fields)]
+    problems += _user_problems(running, fields)
     chosen = _chosen(running, fields, problems)
     if problems or chosen is None:
         raise BadDefinition("The sync cannot be configured like this; `details.problems` says why.", problems)
@@ -100,12 +115,21 @@ def _chosen(running: Connected, fields: Json, problems: list[Problem]) -> Chosen
     except BadDefinition as fault:
         problems += fault.problems
         return None
-    if running.fault is None and connected.refusal_of(running) is None:
-        problems += orders.problems_of(running, chosen, fields["params"])
+    known = {each.pointer for each in problems}
+    problems += [each for each in _endpoint_problems(running, chosen, fields) if each.pointer not in known]
     allowed = running.integration.get("allowedShardTypes") or []
     if allowed and chosen.document_type not in allowed:
         problems.append(Problem("/documentType", f"the integration may store {', '.join(allowed)} and nothing else"))
     return chosen
+
+
+def _endpoint_problems(running: Connected, chosen: Chosen, fields: Json) -> list[Problem]:
+    """Return why the endpoints cannot be used with these fields, or else not with these parameters."""
+    own = own_fields.running_with(running, chosen, fields)
+    problems = list(own_fields.problems_of(own, chosen, fields))
+    if not problems and running.fault is None and connected.refusal_of(running) is None:
+        problems += orders.problems_of(own, chosen, fields["params"])
+    return problems
 
 
 def _time_problems(fields: Json) -> Iterator[Problem]:
@@ -137,8 +161,26 @@ def _field_problems(fields: Json) -> Iterator[Problem]:
         seen.add(mapping["localField"])
         if (transformer := mapping.get("transformer")) is not None:
             yield from _expression_problems(transformer, f"{at}/transformer")
-    if len(jsontext.dump(fields["params"]).encode()) > MOST_PARAMS_BYTES:
+            yield from _one_way_problems(fields["direction"], mapping, at)
+
+
+def _size_problems(fields: Json) -> Iterator[Problem]:
+    """Each change of a configuration may be small and their sum still too large for the items of its jobs."""
+    sizes = {name: job_bounds.bytes_of(fields[name]) for name in _LARGE}
+    if sizes["params"] > MOST_PARAMS_BYTES:
         yield Problem("/params", f"expected at most {MOST_PARAMS_BYTES} bytes")
+    if (size := sum(sizes.values())) > MOST_BYTES:
+        largest = max(sizes, key=lambda name: sizes[name])
+        yield Problem(f"/{largest}", f"expected at most {MOST_BYTES} bytes with {', '.join(_LARGE)}, found {size}")
+
+
+def _one_way_problems(direction: str, mapping: Json, at: str) -> Iterator[Problem]:
+    """A transformer has no inverse: what it made of a value cannot be sent as if it were one."""
+    if direction == "push":
+        yield Problem(f"{at}/transformer", "expected none: it is run on what comes in, never on what is sent")
+    elif direction == "bidirectional" and mapping["bidirectional"]:
+        expected = "expected false: the transformer has no inverse, so the field is read and never sent back"
+        yield Problem(f"{at}/bidirectional", expected)
 
 
 def _expression_problems(source: str, pointer: str) -> Iterator[Problem]:

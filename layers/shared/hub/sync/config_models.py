@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, field_validator
 
 from hub.integrations.instances.surface_models import Frequency, Name, Shown, Written
 
@@ -74,6 +74,14 @@ class SyncConfigPatch(Wishes):
     fieldMappings: list[FieldMapping] | None = Field(default=None, max_length=500)
     conflictResolution: Side | None = None
 
+    @field_validator("syncDirection", "frequency", mode="before")
+    @classmethod
+    def _is_given(cls, value: Any) -> Any:
+        """Refuse null for what the hub does not derive; what is left out is not looked at here."""
+        if value is None:
+            raise ValueError("expected a value, found null; leave it out to keep it")
+        return value
+
 
 class SyncAttempt(Written):
     """S003's logSyncAttempt."""
@@ -88,7 +96,10 @@ class Metrics(Shown):
 
 
 class SyncConfiguration(Shown):
-    """S003's SyncConfiguration; the hub adds what it derived, when the next sync is due, and how the last one was."""
+    """S003's SyncConfiguration; the hub adds what it derived, when the next sync is due, and how the last one was.
+
+    `derived` is one that the hub keeps for the `syncFrequency` of an integration.
+    """
 
     id: str
     teamId: str
@@ -120,6 +131,7 @@ class SyncConfiguration(Shown):
     lastReason: str | None
     lastJobId: str | None
     metrics: Metrics
+    derived: bool
     version: int
 
 

@@ -25,5 +25,6 @@ def one(config: Item) -> Json:
         **{name: config.get(name) for name in (*_MAYBE, *_LAST)},
         "params": configs.params_of(config),
         "metrics": {name: config[name] for name in _METRICS},
+        "derived": bool(config.get("isDerived")),
         "version": config["version"],
     }

@@ -7,6 +7,7 @@ An item of the config table, `key(tenant, "sync-config", scf_id)`:
     writeEndpointId?, documentType, params (JSON text), fieldMappings, conflictResolution, fieldRules, deletes, mode,
     contract, keepRaw, history, userId?, nextSlot?, nextSyncAt?, dueShard?, dueAt? (while it is enabled),
     lastSyncAt?, lastStatus?, lastReason?, lastJobId?, lastSkippedSlot?, attempts, successes, failures,
+    isDerived? (for an integration's own frequency, see `own_schedule`),
     version (of what the caller set), createdAt, createdBy, updatedAt, updatedBy
 
 One that was deleted stays for a month without a schedule: a job that still runs notes its end there.
@@ -37,6 +38,7 @@ KEPT_DAYS = 31
 DERIVED = ("entity", "endpointId", "writeEndpointId", "documentType")
 # What a job keeps of its configuration, under the same names.
 OF_JOBS = ("fieldMappings", "conflictResolution", "fieldRules", "deletes", "contract", "keepRaw", "history")
+_OF_DELETED = ("deletedAt", "expiresEpochS")
 UNSCHEDULED = ("nextSlot", "nextSyncAt", "dueShard", "dueAt")
 
 
@@ -69,12 +71,16 @@ def is_there(config: Item) -> bool:
     return "integrationId" in config and "deletedAt" not in config
 
 
-def create(change: Change, wanted: Wanted) -> Item:
-    """Add a new configuration to `change` and return it; one for an interval is due at once."""
+def create(change: Change, wanted: Wanted, derived_id: str = "") -> Item:
+    """Add a new configuration to `change` and return it; one for an interval is due at once.
+
+    `derived_id` is for one that the hub keeps for an integration's own frequency.
+    """
     now = clock.now()
-    place = key(change.caller.tenant, KIND, new_id("scf"))
+    place = key(change.caller.tenant, KIND, derived_id or new_id("scf"))
     item = {
         **place,
+        "isDerived": bool(derived_id),
         **wanted.fields,
         "schedule": wanted.schedule,
         "anchorAt": now,
@@ -94,11 +100,15 @@ def create(change: Change, wanted: Wanted) -> Item:
 
 
 def update(change: Change, before: Item, wanted: Wanted) -> Item:
-    """Add the changed configuration to `change` and return it; a new schedule counts from now on."""
+    """Add the changed configuration to `change` and return it; a new schedule counts from now on.
+
+    One that was deleted is there again.
+    """
     fields = {**wanted.fields, "schedule": wanted.schedule}
     is_rescheduled = wanted.schedule != before["schedule"] or fields["enabled"] != before["enabled"]
     stamp = {"updatedAt": clock.now(), "updatedBy": change.caller.actor, "version": before["version"] + 1}
-    after = {**before, **fields, **stamp}
+    kept = {name: value for name, value in before.items() if name not in _OF_DELETED}
+    after = {**kept, **fields, **stamp}
     if is_rescheduled:
         after = {name: value for name, value in after.items() if name not in UNSCHEDULED}
         after["anchorAt"] = clock.now()
@@ -123,6 +133,12 @@ def log_attempt(change: Change, config: Item, *, success: bool) -> None:
     status = "COMPLETED" if success else "FAILED"
     change.add(_noted(change.tables, config["pk"], config["sk"], status, "reported by the caller"))
     change.audit("sync_config.attempt_logged", config["sk"], success=success)
+
+
+def begun(tables: Tables, config: Item, job_id: str) -> Update:
+    """Return the write that notes a job which was not started by the schedule; it is no edit."""
+    change, values = setting({"lastJobId": job_id})
+    return Update(tables.config, {"pk": config["pk"], "sk": config["sk"]}, change, values, "attribute_exists(pk)")
 
 
 def ended(tables: Tables, job: Item, status: str, message: str) -> list[Write]:

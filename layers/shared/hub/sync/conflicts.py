@@ -17,6 +17,7 @@ from hub.core.clock import DAY_S
 from hub.core.errors import BadRequest, NotFound
 from hub.core.ids import hashed_id
 from hub.core.tables import IS_NEW, IS_UNCHANGED, Put, Table, Tables, key, partition
+from hub.documents import Unstorable
 from hub.mapping.paths import MISSING
 from hub.sync import jobs
 from hub.sync.merge import WHOLE, Conflict
@@ -28,6 +29,9 @@ OPEN, RESOLVED, ALL = "open", "resolved", "all"
 AGREED = "agreed"
 # An open one waits for a decision for as long as it takes; a resolved one is kept like any other record.
 _READ_AT_ONCE = 100
+# Decided ones are looked through for those that wait: so many for one page of a list.
+MOST_READ = 2000
+MOST_BYTES = 300_000
 
 
 def id_of(link_name: str, document_id: str, field: str) -> str:
@@ -105,8 +109,21 @@ def has_changed(before: Item | None, after: Item) -> bool:
 
 
 def values_text(**values: Any) -> str:
-    """Return the values as they are stored: one that is not there is left out."""
-    return jsontext.dump({name: value for name, value in values.items() if value is not MISSING})
+    """Return the values as they are stored: one that is not there is left out, and the base of very large ones."""
+    kept = {name: value for name, value in values.items() if value is not MISSING}
+    text = jsontext.dump(kept)
+    if len(text.encode()) <= MOST_BYTES:
+        return text
+    return jsontext.dump({name: value for name, value in kept.items() if name != "base"})
+
+
+def must_fit(conflict: Conflict) -> None:
+    """Raise Unstorable for a conflict whose values are too large to be kept until somebody decides."""
+    size = len(values_text(base=conflict.base, local=conflict.local, remote=conflict.remote).encode())
+    if size > MOST_BYTES:
+        what = f"the field {conflict.name[:80]!r}" if conflict.name else "the record"
+        reason = f"both sides changed {what}, and its values have {size} bytes"
+        raise Unstorable(f"{reason}: a conflict may have {MOST_BYTES}")
 
 
 def value_of(item: Mapping[str, Any], side: str) -> Any:
@@ -125,17 +142,18 @@ def wanted(query: Mapping[str, str]) -> dict[str, str]:
 
 def page(
     tables: Tables, tenant: Tenant, wanted: Mapping[str, str], limit: int, after: str | None
-) -> tuple[list[Item], bool]:
-    """Return up to `limit` conflicts whose attributes have the `wanted` values, by id, and whether there are more."""
+) -> tuple[list[Item], str | None]:
+    """Return up to `limit` conflicts whose attributes have the `wanted` values, by id, and where there may be more."""
     found: list[Item] = []
-    bounds = {"pk": partition(tenant, KIND), "after": after or "\u0000"}
-    while len(found) <= limit:
+    here: str | None = after or "\u0000"
+    for _ in range(0, MOST_READ, _READ_AT_ONCE):
+        bounds = {"pk": partition(tenant, KIND), "after": here}
         read = tables.activity.query("pk = :pk AND sk > :after", bounds, limit=_READ_AT_ONCE)
         found += [item for item in read.items if all(item[name] == value for name, value in wanted.items())]
-        if read.next_key is None:
+        here = read.items[-1]["sk"] if read.next_key else None
+        if here is None or len(found) > limit:
             break
-        bounds = {**bounds, "after": read.items[-1]["sk"]}
-    return found[:limit], len(found) > limit
+    return found[:limit], found[limit - 1]["sk"] if len(found) > limit else here
 
 
 def view(item: Item) -> Json:

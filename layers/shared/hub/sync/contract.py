@@ -26,6 +26,8 @@ EVOLVE, FREEZE, DISCARD_ROW, DISCARD_VALUE = "evolve", "freeze", "discard_row", 
 TYPES = {str: "string", bool: "boolean", int: "number", float: "number", dict: "object", list: "array"}
 # A provider that names its fields after its data has no shape to learn.
 MOST_FIELDS = 1000
+# The names of all fields together: they stand in the item of the job that learns them.
+MOST_NAME_BYTES = 25_000
 MOST_NAMED = 5
 
 
@@ -78,18 +80,23 @@ def of_job(activity: Table, job: Item) -> Contract | None:
 
 
 def learnt(before: Types, contents: Sequence[Mapping[str, Any]]) -> Types:
-    """Return the fields and types with those of these documents."""
+    """Return the fields and types with those of these documents, of so many as can be kept."""
     after = {name: list(types) for name, types in before.items()}
+    room = MOST_NAME_BYTES - sum(map(_bytes, after))
     for content in contents:
         for name, value in content.items():
             if value is None:
                 continue
             types, found = after.get(name), TYPES[type(value)]
-            if types is None and len(after) < MOST_FIELDS:
-                after[name] = [found]
+            if types is None and len(after) < MOST_FIELDS and _bytes(name) <= room:
+                after[name], room = [found], room - _bytes(name)
             elif types is not None and found not in types:
                 types.append(found)
     return after
+
+
+def _bytes(name: str) -> int:
+    return len(name.encode())
 
 
 def keeping(activity: Table, job: Item, contract: Contract, found: Types) -> list[Put]:

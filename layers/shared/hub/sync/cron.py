@@ -17,6 +17,8 @@ _DAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT
 ANY = "?"
 # Every day of a month is on every day of the week within so many years, also where 29 February is meant.
 YEARS_AHEAD = 40
+# An hour that began so long ago is over, also where daylight saving time ends within it.
+PASSED_S = 2 * 3600
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 
@@ -34,18 +36,26 @@ class Cron:
 
     def after(self, epoch_s: float) -> float | None:
         """Return the first time behind this one (epoch seconds); None where there is none."""
-        return next((at for at in self._times(epoch_s) if at > epoch_s), None)
+        return next(self._times(epoch_s), None)
 
     def _times(self, epoch_s: float) -> Iterator[float]:
+        """Yield the times behind this one, in their order."""
         # A time that is repeated may lie before: the day before is looked at too.
         first = datetime.fromtimestamp(epoch_s, self.zone).date() - timedelta(days=1)
         for day in self._dates(first):
             for hour in self.hours:
-                for minute in self.minutes:
-                    at = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.zone).timestamp()
-                    local = datetime.fromtimestamp(at, self.zone)
-                    if (local.day, local.hour, local.minute) == (day.day, hour, minute):
-                        yield at
+                began = datetime(day.year, day.month, day.day, hour, tzinfo=self.zone)
+                if began.timestamp() >= epoch_s - PASSED_S:
+                    yield from self._times_of(began, epoch_s)
+
+    def _times_of(self, began: datetime, epoch_s: float) -> Iterator[float]:
+        """Yield the times of an hour that lie behind this time."""
+        for minute in self.minutes:
+            at = began.replace(minute=minute).timestamp()
+            if at > epoch_s:
+                local = datetime.fromtimestamp(at, self.zone)
+                if (local.day, local.hour, local.minute) == (began.day, began.hour, minute):
+                    yield at
 
     def _dates(self, first: date) -> Iterator[date]:
         years = (year for year in range(first.year, LAST_YEAR + 1) if year in self.years)

@@ -11,11 +11,9 @@ from functools import cached_property
 from typing import Any
 
 from hub import document_versions, documents
-from hub.core import clock
 from hub.core.attributes import Item
-from hub.core.clock import DAY_S
 from hub.core.tables import ConditionFailed, Contended, Put
-from hub.sync import changed, jobs, pauses, samples, seen
+from hub.sync import changed, fuses, jobs, pauses, samples, seen
 from hub.sync.jobs import Claim, Counters
 from hub.sync.state import feed_of
 from hub.sync.working import Noted, Step, Work, walk
@@ -24,8 +22,6 @@ Json = dict[str, Any]
 
 FREE = 10
 FREE_SHARE = 0.05
-# An approval is a decision about what was seen then; it does not stay right for ever.
-APPROVE_DAYS = 7
 AT_ONCE = 1000
 # Tombstones in one transaction.
 TOGETHER = 20
@@ -64,11 +60,14 @@ class Sweep:
     def _seen(self) -> seen.Seen:
         return seen.load(self.work.resources.tables.activity, self.held.job)
 
+    @cached_property
+    def _list(self) -> tuple[str, str]:
+        """Name the list that this job reads: the integration, and which of its lists."""
+        return f"integration:{self.held.job['integrationId']}", feed_of(self.held.job)
+
     def _is_of_list(self, item: Item) -> bool:
         """Say whether the document is there and was last written from the list that this job reads."""
-        job = self.held.job
-        is_own = item["origin"] == f"integration:{job['integrationId']}" and item.get("feed") == feed_of(job)
-        return is_own and documents.exists(item)
+        return (item["origin"], item.get("feed")) == self._list and documents.exists(item)
 
     def _is_gone(self, item: Item) -> bool:
         is_older = item["updatedAt"] < self.held.job["seenSince"]
@@ -97,18 +96,9 @@ class Sweep:
         if not is_blown(reached["documents"], reached["missing"], job["seenRead"], job.get("approved", 0)):
             progress = {**progress, "deleteWalk": {**reached, "stage": "delete"}}
             return Step(progress, Noted("deletes", "what is gone will be deleted", facts))
-        fuse = self._fuse(reached)
+        fuse = fuses.made(reached["missing"], reached["documents"], reached["sample"], self.work.keep_days)
         message = f"{fuse['count']} deletions wait for an approval"
         return Step({**progress, "fuse": fuse}, Noted("deletes", message, facts), is_last=True)
-
-    def _fuse(self, reached: Json) -> Json:
-        days = min(APPROVE_DAYS, self.work.keep_days)
-        return {
-            "count": reached["missing"],
-            "documents": reached["documents"],
-            "sample": reached["sample"],
-            "approveUntil": clock.iso(clock.epoch_s() + days * DAY_S),
-        }
 
     def _deleted(self, held: Claim, reached: Json, page: Sequence[Item], following: str | None) -> Step:
         """Delete the page's documents that are gone; those which an earlier worker deleted count the same."""

@@ -66,7 +66,7 @@ def outgoing(batch: Json, fields: Sequence[Mapping[str, Any]]) -> list[Json]:
         if rule["target"] not in targets and ("default" in rule or rule["source"] in local)
     ]
     own = [
-        {"source": _path(each["localField"]), "target": _bare(each["remoteField"]), "skipIfEmpty": True}
+        {"source": _path(each["localField"]), "target": _bare(each["remoteField"])}  # what was cleared is cleared there
         for each in fields
     ]
     return [*kept, *own]

@@ -38,7 +38,7 @@ def began_s(job: Item) -> float:
 
 def progress(job: Item, page: Page) -> Json:
     """Return the highest watermark of all pages up to this one."""
-    return {"watermark": _higher(job.get("watermark"), page.watermark)} if "footprint" in job else {}
+    return {"watermark": higher(job.get("watermark"), page.watermark)} if "footprint" in job else {}
 
 
 def left(job: Item, page: Page, read: Json) -> Json:
@@ -50,10 +50,11 @@ def left(job: Item, page: Page, read: Json) -> Json:
         return {}
     watermark = job["keptWatermark"]
     if page.stop_reason not in UNFINISHED:
-        watermark = read["watermark"] if job["isFresh"] else _higher(watermark, read["watermark"])
+        watermark = read["watermark"] if job["isFresh"] else higher(watermark, read["watermark"])
     return {"watermark": watermark, "footprint": job["footprint"]}
 
 
-def _higher(one: Watermark | None, other: Watermark | None) -> Watermark | None:
+def higher(one: Watermark | None, other: Watermark | None) -> Watermark | None:
+    """Return the higher of two watermarks, None where there is neither."""
     known = [watermark for watermark in (one, other) if watermark is not None]
     return max(known, default=None)

@@ -26,10 +26,9 @@ def ended(job: Item, status: str, message: str, counters: Json, keep_days: int) 
     return events.new(Tenant.of_item(job), "sync.failed", {**_facts(job), "error": message}, keep_days)
 
 
-def deletes_held(job: Item, keep_days: int) -> Item:
-    """Return the event of a job whose deletions wait for an approval; it tells how many there are and some of them."""
-    fuse = job["fuse"]
-    told = {"count": fuse["count"], "sample": fuse["sample"], "approveUntil": fuse["approveUntil"]}
+def deletes_held(job: Item, fuse: Json, keep_days: int) -> Item:
+    """Return the event of deletions that wait for an approval: how many there are, some of them, and which way."""
+    told = {name: fuse[name] for name in ("count", "sample", "approveUntil", "direction")}
     return events.new(Tenant.of_item(job), "sync.deletes_held", {**_facts(job), **told}, keep_days)
 
 

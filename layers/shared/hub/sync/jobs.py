@@ -19,7 +19,7 @@ from hub.core.ids import new_id
 from hub.core.journal import Change
 from hub.core.tables import IS_NEW, ConditionFailed, Delete, Key, Put, Tables, Update, Write, key, partition
 from hub.integrations import request_log
-from hub.sync import job_events
+from hub.sync import job_bounds, job_events
 
 Json = dict[str, Any]
 
@@ -29,13 +29,11 @@ PULL, PUSH, UPLOAD = "pull", "push", "upload"
 BOTH = (PULL, PUSH)
 INBOUND, OUTBOUND = "INBOUND", "OUTBOUND"
 # Which way the records of a phase go; a job of both phases shuts out every other one of the entity.
-WAYS = {PULL: INBOUND, PUSH: OUTBOUND, UPLOAD: OUTBOUND, "delete": INBOUND, "quarantine": INBOUND, "revert": INBOUND}
+_IN, _OUT = (PULL, "delete", "quarantine", "revert"), (PUSH, UPLOAD, "release")
+WAYS = dict.fromkeys(_IN, INBOUND) | dict.fromkeys(_OUT, OUTBOUND)
 # A worker that dies before it completes a page has used up a hop: a page that kills every worker ends the job.
 MAX_HOPS = 3
-_MAY_CLAIM = (
-    "status IN (:pending, :running)"
-    " AND ((fence = :fence_read AND leaseUntil < :now AND nextAttemptAt <= :now) OR owner = :me)"
-)
+_MAY_CLAIM = "status IN (:pending, :running) AND leaseUntil < :now AND nextAttemptAt <= :now"
 _IS_MINE = "fence = :fence AND owner = :me"
 
 
@@ -117,7 +115,8 @@ class Wanted:
 
 
 def new(change: Change, wanted: Wanted) -> Item:
-    """Return a pending job that is not stored yet."""
+    """Return a pending job that is not stored yet; raises BadRequest where it is asked for with too much."""
+    job_bounds.must_fit(wanted.params, wanted.more)
     job_id, now = wanted.job_id or new_id("job"), clock.epoch_s()
     return {
         **key(change.caller.tenant, "job", job_id),
@@ -173,22 +172,17 @@ def get(tables: Tables, tenant: Tenant, job_id: str) -> Item:
 def claim(tables: Tables, tenant: Tenant, job_id: str, me: str, lease_s: int) -> Claim | None:
     """Take the job for `lease_s` seconds; None when it is done, not due, or another worker holds it.
 
-    Fence and hop are set from what was read, not counted up, so that a claim whose answer was lost can be repeated.
+    A claim whose answer was lost is sent again by the SDK and refused, by an item that says whose it is.
     """
-    read = tables.activity.get(key(tenant, "job", job_id))
-    if read is None or read["status"] not in OPEN:
-        return None
     now = clock.epoch_ms()
     try:
         job = tables.activity.update(
-            {"pk": read["pk"], "sk": read["sk"]},
-            "SET owner = :me, fence = :fence, hops = :hops, leaseUntil = :until, status = :running,"
+            key(tenant, "job", job_id),
+            "SET owner = :me, fence = fence + :one, hops = hops + :one, leaseUntil = :until, status = :running,"
             " startedAt = if_not_exists(startedAt, :at), dueAt = :due",
             {
                 "me": me,
-                "fence": read["fence"] + 1,
-                "hops": read["hops"] + 1,
-                "fence_read": read["fence"],
+                "one": 1,
                 "now": now,
                 "until": now + lease_s * 1000,
                 "at": clock.now(),
@@ -198,8 +192,10 @@ def claim(tables: Tables, tenant: Tenant, job_id: str, me: str, lease_s: int) ->
             },
             only_if=_MAY_CLAIM,
         )
-    except ConditionFailed:
-        return None
+    except ConditionFailed as refusal:
+        found = refusal.found
+        is_mine = found is not None and found["owner"] == me and found["status"] == "RUNNING"
+        return Claim(found, me) if found is not None and is_mine else None
     return Claim(job, me)
 
 
@@ -210,7 +206,7 @@ def checkpoint(tables: Tables, held: Claim, progress: Json, log: Put, lease_s: i
     """
     now = clock.epoch_s()
     renewed = {"leaseUntil": int(now * 1000) + lease_s * 1000, "dueAt": clock.iso(now + lease_s), "hops": 0}
-    changed = {**progress, **renewed}
+    changed = {**job_bounds.kept(progress), **renewed}
     mine = _set(tables, held, changed, f"{_IS_MINE} AND status = :running", running="RUNNING")
     _write(tables, held, mine, log, *with_it)
     return Claim({**held.job, **changed}, held.me)
@@ -221,7 +217,7 @@ def finish(tables: Tables, held: Claim, status: str, progress: Json, *with_it: W
 
     Raises Cancelled where only the status CANCELLED is still possible, Gone where a note in the configuration is not.
     """
-    ended = {**progress, "status": status, "owner": "", "leaseUntil": 0}
+    ended = {**job_bounds.kept(progress), "status": status, "owner": "", "leaseUntil": 0}
     if status == "CANCELLED":
         write = _set(tables, held, ended, _IS_MINE, remove="dueShard, dueAt")
     else:
@@ -240,15 +236,21 @@ def finish(tables: Tables, held: Claim, status: str, progress: Json, *with_it: W
 def defer(tables: Tables, held: Claim, wait_s: float, progress: Json, log: Put) -> Item:
     """Hand the job on: pending again, due in `wait_s`."""
     at = clock.epoch_s() + wait_s
-    changed = {**progress, "status": "PENDING", "owner": "", "leaseUntil": 0, "nextAttemptAt": int(at * 1000)}
+    changed = {**job_bounds.kept(progress), "status": "PENDING", "owner": "", "leaseUntil": 0}
     # A long wait has no hint but the sweeper's.
-    changed |= {"dueAt": clock.iso(at if wait_s > queues.MAX_DELAY_S else at + due.GRACE_S)}
+    due_s = at if wait_s > queues.MAX_DELAY_S else at + due.GRACE_S
+    changed |= {"nextAttemptAt": int(at * 1000), "dueAt": clock.iso(due_s)}
     _write(tables, held, _set(tables, held, changed, f"{_IS_MINE} AND status = :running", running="RUNNING"), log)
     return {**held.job, **changed}
 
 
 def cancel(change: Change, job: Item) -> Item:
-    """Add the cancellation to `change`. A worker notices at its next checkpoint: within one page."""
+    """Add the cancellation to `change`. A worker notices at its next checkpoint, and ends the job with that page.
+
+    So at most one page is written after a cancellation, or up to 1,000 unchanged records that share a checkpoint are
+    still counted. Where the worker dies at that moment nobody runs the job again: what it wrote of this one page stays
+    and is not counted; the next sync finds it unchanged.
+    """
     if job["status"] not in OPEN:
         raise Conflict(f"The job has ended already: {job['status']}.", status=job["status"])
     ended = {"status": "CANCELLED", "completedAt": clock.now(), "stopReason": "cancelled"}
@@ -276,8 +278,9 @@ def cancel(change: Change, job: Item) -> Item:
 def log_line(tables: Tables, held: Claim, kind: str, message: str, facts: Json, keep_days: int) -> Put:
     """Return the write of one line of the job's log, which is a line of the integration's request log too."""
     job, name = held.job, f"{_log_prefix(held.job)}{_sequence(held.job, kind)}"
-    line = {"kind": kind, "jobId": job["sk"], "page": job["page"], "message": message}
-    return request_log.log_line(tables.activity, held.tenant, job["integrationId"], name, line, facts, keep_days)
+    line = {"kind": kind, "jobId": job["sk"], "page": job["page"], "message": job_bounds.cut(message)}
+    told = {name: job_bounds.cut(fact) if isinstance(fact, list) else fact for name, fact in facts.items()}
+    return request_log.log_line(tables.activity, held.tenant, job["integrationId"], name, line, told, keep_days)
 
 
 def logs(tables: Tables, job: Item, limit: int, after: str | None) -> tuple[list[Item], bool]:

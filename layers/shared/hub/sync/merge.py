@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import orjson
 
+from hub.core import jsontext
 from hub.mapping.paths import MISSING
 
 Json = dict[str, Any]
@@ -96,10 +97,10 @@ def merge(base: Mapping[str, Any], local: Json | None, remote: Json | None, rule
 
 
 def same(one: Any, other: Any) -> bool:
-    """Say whether two values mean the same in JSON; null means the same as no value."""
+    """Say whether two values mean the same in JSON: 1 is 1.0, and null means the same as no value."""
     if one is MISSING or other is MISSING or one is None or other is None:
         return one in (MISSING, None) and other in (MISSING, None)
-    return one is other or _text(one) == _text(other)
+    return one is other or _text(one) == _text(other) or jsontext.identity(one) == jsontext.identity(other)
 
 
 def changed(base: Mapping[str, Any], side: Mapping[str, Any], names: Iterable[str]) -> list[str]:

@@ -2,10 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from hub.core.models import Page
-from hub.sync.config_models import Contract
+from hub.sync.config_models import Contract, FieldName, Id, Side
 
 
 class SyncRequest(BaseModel):
@@ -33,18 +33,40 @@ class StartSync(BaseModel):
     """S004's StartSyncDto; EXPORT goes out and IMPORT comes in, both whole and without a trace for the next sync.
 
     `filters` are parameters of the endpoint that is read, and values of the documents that are sent. The hub adds the
-    endpoints by name, where the first that fits is not meant, and `userId`: whose connection it is.
+    endpoints by name, where the first that fits is not meant, and `userId`: whose connection it is. `history`,
+    `keepRaw`, `contract` and `deletes` are what they are in a configuration; what goes out also deletes there what was
+    deleted here, unless `deletes` is keep. BIDIRECTIONAL is one job that pulls, merges and pushes: there
+    `conflictResolution` is remote and `deletes` keep, unless told otherwise.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     jobType: Literal["FULL_SYNC", "INCREMENTAL", "EXPORT", "IMPORT"]
     entityType: str = Field(min_length=1, max_length=64)
-    direction: Literal["INBOUND", "OUTBOUND"]
+    direction: Literal["INBOUND", "OUTBOUND", "BIDIRECTIONAL"]
     filters: dict[str, Any] | None = Field(default=None, max_length=50)
     endpointId: str | None = Field(default=None, min_length=1, max_length=128)
+    writeEndpointId: Id | None = None
     params: dict[str, Any] = {}
     userId: str | None = Field(default=None, min_length=1, max_length=128)
+    deletes: Literal["keep", "tombstone"] | None = None
+    history: bool = False
+    keepRaw: bool = False
+    contract: Contract | None = None
+    conflictResolution: Side | None = None
+    fieldRules: dict[FieldName, Side] | None = Field(default=None, max_length=500)
+
+
+class RunOfConfiguration(BaseModel):
+    """Run a sync configuration of the integration now: as it is, also where it is disabled; its next slot stays."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    configId: Id
+
+
+class SyncStart(RootModel[StartSync | RunOfConfiguration]):
+    """What is synced, or which configuration is run."""
 
 
 class CardsSync(BaseModel):
@@ -70,7 +92,8 @@ class Counted(BaseModel):
 class SyncJob(BaseModel):
     """S004's SyncJob; the hub adds what stands behind createdBy. A sync of both ways is INBOUND and has two phases.
 
-    `incrementalFrom` is what an incremental endpoint asks from in this run; null where it reads everything.
+    `incrementalFrom` is what an incremental endpoint asks from in this run; null where it reads everything. A list that
+    exists once per parent asks each from its own watermark; `partition` is the parent that the job is at.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -95,6 +118,7 @@ class SyncJob(BaseModel):
     endpointId: str
     connectorVersion: int
     params: dict[str, Any]
+    partition: str | None
     page: int
     counters: Counted
     incrementalFrom: str | int | float | None

@@ -24,9 +24,10 @@ from hub.integrations.connections import connections
 from hub.integrations.connections.connections import TENANT
 from hub.integrations.instances.settings import must_allow
 from hub.integrations.plans import definition_of, must_have_address, plan_of
-from hub.sync import choosing, increments, jobs, locks
+from hub.sync import choosing, increments, jobs, locks, partitions
 from hub.sync.choosing import Chosen, Sought
 from hub.sync.field_rules import with_own_fields
+from hub.sync.idempotency import with_key
 from hub.sync.jobs import PULL, PUSH
 from hub.sync.state import State
 
@@ -122,17 +123,18 @@ def _wanted(running: Connected, chosen: Chosen, order: Order) -> jobs.Wanted:
 def _begun(change: Change, running: Connected, job: Item) -> Json:
     """Return what the job asks from; without a former state an incremental one reads everything, and says so."""
     text, params = with_own_fields(running.definition_text, job), jsontext.load(job["params"])
-    state = State(change.tables.activity, job)
+    plan = plan_of(text, job["endpointId"]) if PULL in job["phases"] else None
+    kept = partitions.ordered(plan, job) if plan else {}
+    state = State(change.tables.activity, {**job, **kept})
     variables = connected.variables_of(running, params, {} if job.get("isStateless") else state)
-    if PULL not in job["phases"]:
+    if plan is None:
         endpoint = next(each for each in jsontext.load(text)["endpoints"] if each["id"] == job["endpointId"])
         _try_first(text, endpoint, variables)
         return {}
-    plan = plan_of(text, job["endpointId"])
     begun = {} if job.get("isStateless") else increments.begun(plan.increment, state, is_fresh=job["isFresh"])
-    plan.first(variables, begun.get("incrementalFrom"))
+    plan.first(plan.tried(variables), begun.get("incrementalFrom"))
     is_full = job["jobType"] == INCREMENTAL and begun.get("incrementalFrom") is None
-    return {**begun, "jobType": FULL if is_full else job["jobType"]}
+    return {**kept, **begun, "jobType": FULL if is_full else job["jobType"]}
 
 
 def _try_first(text: str, endpoint: Mapping[str, Any], variables: Variables) -> None:
@@ -144,9 +146,10 @@ def _try_first(text: str, endpoint: Mapping[str, Any], variables: Variables) -> 
     if "upload" in endpoint:
         compile_upload(definition_of(text), name)  # its request is made of the file
     elif "batch" in endpoint:
-        compile_batch(definition_of(text), name).plan.first(variables)
+        compile_batch(definition_of(text), name).plan.first(with_key(variables))  # each batch will have its own
     else:
-        plan_of(text, name).first(variables)
+        plan = plan_of(text, name)
+        plan.first(plan.tried(variables))
 
 
 def _check_filters(chosen: Chosen, filters: Json) -> None:

@@ -13,17 +13,25 @@ class _Closed(BaseModel):
 
 
 class Fuse(_Closed):
-    """Deletions that wait: how many of how many documents, some ids, and until when they can be approved."""
+    """Deletions that wait: how many of how many documents, some ids, and until when they can be approved.
+
+    INBOUND ones are of documents here, OUTBOUND ones of the provider's records, of so many that are linked.
+    """
 
     count: int
     documents: int
     sample: list[str]
     approveUntil: str
+    direction: Literal["INBOUND", "OUTBOUND"]
     approvedBy: str | None
 
 
 class PageSums(Counted):
-    """The sums over the lines of the log; `agree` says that they are the counters of the job."""
+    """The sums over the lines of the log; `agree` says that they are the counters of the job.
+
+    Where the log is too long they are those of its first 5,000 lines, `complete` is false, and they agree as long as
+    none is above the counters.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -53,11 +61,15 @@ class Difference(_Closed):
 
 
 class Proof(Counted):
-    """`balanced`: read = created + updated + unchanged + rejected + deleted, and the log's pages say the same."""
+    """`balanced`: read = created + updated + unchanged + rejected + deleted, and the log's pages say the same.
+
+    A sync of both ways may have two `fuses`; `fuse` is the first one.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     jobId: str
+    retryOf: str | None
     status: str
     balanced: bool
     held: int
@@ -66,6 +78,7 @@ class Proof(Counted):
     pages: PageSums
     samples: dict[str, list[str]]
     fuse: Fuse | None
+    fuses: list[Fuse]
     difference: Difference | None = None
 
 

@@ -17,28 +17,42 @@ from hub.connector.batches import Batch, BatchResult, BatchRun, JobStatus, Recor
 from hub.core import clock, jsontext, logs
 from hub.core.attributes import Item
 from hub.core.errors import Refused
-from hub.core.ids import hashed_id
-from hub.core.tables import ConditionFailed, Contended
+from hub.core.tables import Write
 from hub.integrations import connected
 from hub.integrations.instances.settings import must_allow
 from hub.integrations.plans import definition_of
 from hub.outbound.calls import Deferred
-from hub.sync import calling, jobs, pauses, push_state, remote_deletes, remote_jobs, samples
+from hub.sync import (
+    calling,
+    fuses,
+    jobs,
+    kept_deletes,
+    outgoing,
+    pauses,
+    push_state,
+    remote_deletes,
+    remote_jobs,
+    samples,
+)
 from hub.sync.field_rules import with_own_fields
+from hub.sync.halving import Halving, Settled, is_of_the_batch, rejecting
+from hub.sync.held_deletes import Ledger
+from hub.sync.idempotency import with_key
 from hub.sync.jobs import Claim, Counters
-from hub.sync.links import Link, Links
-from hub.sync.sending import Decider, Sending
-from hub.sync.terms import terms_of, write_endpoint_id
+from hub.sync.links import Links
+from hub.sync.outgoing import OutgoingFuse
+from hub.sync.sending import HOLD, Decider, Sending
+from hub.sync.storing import store_links
+from hub.sync.terms import has_own_ids, terms_of, write_endpoint_id
 from hub.sync.told import Told, counted, faults, rejected
 from hub.sync.upcoming import Ahead, Stream
 from hub.sync.working import KEPT_ERRORS, Noted, Step, Work, logged, walk
 
 Json = dict[str, Any]
 
-# The provider refuses a batch as it is, for what is in it; sent again it is refused again.
-OF_THE_BATCH = frozenset({400, 409, 413, 422})
 ALREADY_LINKED = "ALREADY_LINKED"
-TRIES = 3
+# Parts of a lease: after the first a call is given up, after the second no further part of a batch is sent.
+GIVE_UP_SHARE, LATE_SHARE = 0.75, 0.25
 
 
 def run(work: Work, held: Claim) -> Claim | None:
@@ -58,12 +72,13 @@ class Push:
         text = with_own_fields(found.definition_text, job)
         terms = terms_of(job, jsontext.load(text))
         self.plan = compile_batch(definition_of(text), write_endpoint_id(job))
-        self.variables = connected.variables_of(found, jsontext.load(job["params"]))
+        self.variables = with_key(connected.variables_of(found, jsontext.load(job["params"])), job["sk"])
         self.means = calling.means(work, found, secrets, self.plan)
         self.links = Links.of_job(self.tables, job)
         self.deletes = remote_deletes.of(text, job, self.variables, self.means)
-        decider = Decider.of(job, terms, self.deletes is not None)
-        self.stream = Stream(self.links, jobs.document_type(job), decider, self.plan.cutter.size)
+        kind, definition = jobs.document_type(job), jsontext.load(text)
+        decider = Decider.of(job, terms, self.deletes is not None, theirs=has_own_ids(definition, kind))
+        self.fuse = OutgoingFuse(Ledger(self.links, kind), Stream(self.links, kind, decider, self.plan.cutter.size))
         self._job = job
 
     @cached_property
@@ -75,7 +90,9 @@ class Push:
         waiting = remote_jobs.of(held.job)
         if waiting is not None:
             return self._asked(held, waiting)
-        ahead = self.stream.ahead(self.position(held.job))
+        position = self.position(held.job)
+        verdict, ahead = self.fuse.judged(held.job, position, self.fuse.ahead(held.job, position))
+        held = Claim({**held.job, **verdict}, held.me)
         if ahead.has_more or not self._is_unsettled(held.job, ahead):
             return self._sent(held, ahead)
         return self._sent(held, replace(ahead, has_more=True)) if ahead.found else self._waiting(held)
@@ -115,6 +132,9 @@ class Push:
             return self._step(held, ahead, told, None)
         batch = cut.batches[0]
         result = self._send(held, batch)
+        if len(result.results) < len(batch.items):
+            ahead = ahead.until(to_send[batch.items[len(result.results)].index].document_id)
+            told = {each.document_id: told[each.document_id] for each in ahead.found}
         results = {to_send[each.index].document_id: each for each in result.results}
         if result.job_id is not None:
             return self._accepted(held, ahead, {name: told[name] for name in told.keys() - results}, result)
@@ -122,19 +142,26 @@ class Push:
         told |= self._told(held, sent, results)
         return self._step(held, ahead, told, result)
 
-    def _send(self, held: Claim, batch: Batch) -> BatchResult:
-        position = self.position(held.job)
-        key = hashed_id("batch", f"{held.job['sk']}#{position}#{jsontext.dump([item.content for item in batch.items])}")
-        variables = replace(self.variables, params={**self.variables.params, "idempotencyKey": key})
-        run = BatchRun(self.plan, variables, self.means)
-        try:
-            return run.send(batch, give_up_at=self._give_up_at())
-        except Refused as refusal:
-            status = refusal.details.get("status")
-            if status not in OF_THE_BATCH:
-                raise
-            results = batch.all("rejected", f"HTTP_{status}", refusal.message)
-            return BatchResult(results, None, "", "", status, 0, 1)
+    def _send(self, held: Claim, batch: Batch) -> Settled:
+        """Send a batch, in parts where the provider refuses it as it is; a job of the provider is never in parts."""
+        begun, lease_s = time.monotonic(), self.work.resources.settings.sync_lease_s
+        give_up_at = begun + lease_s * GIVE_UP_SHARE
+
+        def send(part: Batch) -> BatchResult:
+            try:
+                return self._run_of(held, part).send(part, give_up_at=give_up_at)
+            except Refused as refusal:
+                if self.plan.job is None or not is_of_the_batch(refusal):
+                    raise
+                return rejecting(part, refusal)
+
+        return Halving(send, lambda: time.monotonic() - begun > lease_s * LATE_SHARE).settle(batch)
+
+    def _run_of(self, held: Claim, part: Batch) -> BatchRun:
+        """Return the run of one call; its idempotency key is of its records, and the same when it is repeated."""
+        contents = jsontext.dump([item.content for item in part.items])
+        variables = with_key(self.variables, held.job["sk"], self.position(held.job), contents)
+        return BatchRun(self.plan, variables, self.means)
 
     def _done_without_batch(self, held: Claim, each: Sending, refused: Mapping[str, RecordResult]) -> Told:
         """Return what became of a change that is in no batch; deletions are made here."""
@@ -156,15 +183,19 @@ class Push:
     def _told(self, held: Claim, sent: Sequence[Sending], results: Mapping[str, RecordResult]) -> dict[str, Told]:
         """Return what became of each record of a batch, with the link of each that was taken."""
         position = self.position(held.job)
-        news = {
-            results[each.document_id].external_id: each.document_id
-            for each in sent
-            if results[each.document_id].external_id not in (None, each.former.external_id)
-        }
-        owners = self.links.documents_of(str(name) for name in news) if news else {}
+        owners = self._owners(sent, results)
         return {
             each.document_id: self._of_result(held, each, results[each.document_id], owners, position) for each in sent
         }
+
+    def _owners(self, sent: Sequence[Sending], results: Mapping[str, RecordResult]) -> dict[str, str]:
+        """Return whose each record is: the document's that is linked to it, else the first one's that became it."""
+        became = [(each, name) for each in sent if (name := results[each.document_id].external_id) is not None]
+        news = {name for each, name in became if each.link is None or name != each.link.external_id}
+        owners = self.links.documents_of(news) if news else {}
+        for each, name in became:
+            owners.setdefault(name, each.document_id)
+        return owners
 
     def _of_result(
         self, held: Claim, each: Sending, result: RecordResult, owners: Mapping[str, str], position: str
@@ -178,28 +209,30 @@ class Push:
         link = each.linked(result.external_id, held.job, position)
         return Told(link.outcome, link)
 
-    def _step(self, held: Claim, ahead: Ahead, told: Mapping[str, Told], result: BatchResult | None) -> Step:
-        self._keep_links(ahead.found, told)
+    def _step(self, held: Claim, ahead: Ahead, told: Mapping[str, Told], result: Settled | None) -> Step:
+        self._keep(ahead.found, told)
         progress = self._progress(held.job, ahead, told)
-        kept = push_state.after(self.tables, held.job, ahead.position) if not ahead.has_more else []
+        kept: list[Write] = []
+        if not ahead.has_more:
+            kept = [*push_state.after(self.tables, held.job, ahead.position)]
+            held_back, forgotten = self._left_over(held.job)
+            progress, kept = progress | held_back, [*kept, *forgotten]
         facts = {**_facts(result), **jobs.counted_since(held.job, progress), "refused": faults(ahead.found, told)}
         _say(held.job, progress, result)
-        message = "changes sent" if ahead.has_more else "all changes are sent"
+        message = "changes sent" if ahead.has_more else kept_deletes.message(progress)
         return Step(progress, Noted("push", message, facts), tuple(kept), is_last=not ahead.has_more)
 
-    def _keep_links(self, found: Sequence[Sending], told: Mapping[str, Told]) -> None:
-        """Write the links; one that a person's decision has changed meanwhile takes what was sent into account."""
-        by_id = {each.document_id: each for each in found}
-        news = {name: link for name, each in told.items() if (link := each.link) is not None}
-        for _ in range(TRIES):
-            try:
-                self.links.store([(link, by_id[name].link) for name, link in news.items()])
-                return
-            except (ConditionFailed, Contended):
-                present = self.links.find(news)
-                by_id = {name: replace(by_id[name], link=present.get(name)) for name in news}
-                news = {name: _again(link, present.get(name)) for name, link in news.items()}
-        raise Deferred("The links of these documents are being changed by others.", 1.0)
+    def _left_over(self, job: Item) -> tuple[Json, list[Write]]:
+        """Return the fuse of a push that has come to its end; where nothing is ever deleted, nothing is held."""
+        if self.deletes is None or job.get("deletes") == "keep":
+            return {}, []
+        fuse, writes = self.fuse.left_over(self.work.keep_days)
+        return {fuses.THERE: fuse} if fuse or job.get(fuses.THERE) else {}, writes
+
+    def _keep(self, found: Sequence[Sending], told: Mapping[str, Told]) -> None:
+        """Write the links of what was sent, and which deletions are held."""
+        store_links(self.links, found, told)
+        self.fuse.ledger.keep(each.document_id for each in found if each.action == HOLD)
 
     def _progress(self, job: Item, ahead: Ahead, told: Mapping[str, Told]) -> Json:
         found = [(each.outcome, name) for name, each in told.items()]
@@ -213,14 +246,16 @@ class Push:
             "errors": [*job["errors"], *refused][:KEPT_ERRORS],
             "samples": samples.with_more(job.get("samples"), found),
             "stopReason": None if ahead.has_more else "end_of_changes",
+            **kept_deletes.progress(job, ahead.found),
+            **outgoing.after(job, ahead.found, told),
             **pauses.OVER,
         }
 
     # Jobs of the provider
 
-    def _accepted(self, held: Claim, ahead: Ahead, others: Mapping[str, Told], result: BatchResult) -> Step:
+    def _accepted(self, held: Claim, ahead: Ahead, others: Mapping[str, Told], result: Settled) -> Step:
         """Note the provider's job; the cursor stays before the batch until it is known how the job has ended."""
-        self._keep_links(ahead.found, others)
+        self._keep(ahead.found, others)
         new = sum(not each.former.is_live for each in ahead.to_send if each.document_id not in others)
         begun = remote_jobs.begun(held.job, result, ahead.position, new)
         refused = [{"page": held.job["page"], **fault} for fault in faults(ahead.found, others)]
@@ -228,6 +263,7 @@ class Push:
             "page": held.job["page"] + 1,
             "remoteJob": {**begun, "counters": asdict(counted(others.values()))},
             "errors": [*held.job["errors"], *refused][:KEPT_ERRORS],
+            **outgoing.after(held.job, ahead.found, others),
             **pauses.OVER,
         }
         facts = {**_facts(result), "providerJob": result.job_id, "records": len(result.results)}
@@ -240,19 +276,28 @@ class Push:
                 f"The provider's job {waiting['id']} ended as {waiting['failedAs']}; nothing of it is linked."
             )
         run = BatchRun(self.plan, self.variables, self.means)
-        status = run.poll(waiting["id"], give_up_at=self._give_up_at())
+        give_up_at = time.monotonic() + self.work.resources.settings.sync_lease_s * GIVE_UP_SHARE
+        status = run.poll(waiting["id"], give_up_at=give_up_at)
         if status.state == "pending":
             raise Deferred(f"The provider's job {waiting['id']} is under way.", remote_jobs.wait_s(waiting))
         facts = {"providerJob": waiting["id"], "status": status.status}
         if status.state == "failed":
             progress = {"page": held.job["page"] + 1, "remoteJob": {**waiting, "failedAs": status.status}}
             return Step(progress, Noted("push", "the provider's job failed", facts))
-        ahead, position = self.stream.ahead(self.position(held.job), until=waiting["until"]), self.position(held.job)
-        links = {each.document_id: Told("updated", each.linked(None, held.job, position)) for each in ahead.to_send}
-        self._keep_links(ahead.found, links)
-        return Step(
-            self._progress_of_job(held.job, waiting, status), Noted("push", "the provider's job is done", facts)
-        )
+        progress = self._progress_of_job(held.job, waiting, status)
+        self._link_job(held, run, waiting, is_whole=not remote_jobs.counters(waiting, status)[1])
+        facts |= jobs.counted_since(held.job, progress)
+        return Step(progress, Noted("push", "the provider's job is done", facts))
+
+    def _link_job(self, held: Claim, run: BatchRun, waiting: Json, *, is_whole: bool) -> None:
+        """Link what the provider's job got; where it refused some, nobody can say of any what the provider has."""
+        position = self.position(held.job)
+        ahead = self.fuse.ahead(held.job, position, until=waiting["until"])
+        batches = run.batches([each.content for each in ahead.to_send]).batches
+        taken = [ahead.to_send[item.index] for item in batches[0].items] if batches else []
+        sent = taken if is_whole else [replace(each, content={}) for each in taken]
+        links = {each.document_id: Told("updated", each.linked(None, held.job, position)) for each in sent}
+        self._keep(ahead.found, links)
 
     def _progress_of_job(self, job: Item, waiting: Json, status: JobStatus) -> Json:
         of_job, refused = remote_jobs.counters(waiting, status)
@@ -271,18 +316,8 @@ class Push:
             **pauses.OVER,
         }
 
-    def _give_up_at(self) -> float:
-        return time.monotonic() + self.work.resources.settings.sync_lease_s * 0.75
 
-
-def _again(link: Link, present: Link | None) -> Link:
-    """Return a link as it was to be, on top of what somebody else has made of it."""
-    if present is None or not present.is_live:
-        return replace(link, version=0 if present is None else present.version)
-    return replace(link, conflicts=present.conflicts, version=present.version)
-
-
-def _facts(result: BatchResult | None) -> Json:
+def _facts(result: Settled | None) -> Json:
     if result is None:
         return {}
     return {
@@ -291,10 +326,11 @@ def _facts(result: BatchResult | None) -> Json:
         "status": result.status,
         "durationMs": result.elapsed_ms,
         "attempts": result.attempts,
+        **({"calls": result.calls} if result.calls > 1 else {}),
     }
 
 
-def _say(job: Item, progress: Json, result: BatchResult | None) -> None:
+def _say(job: Item, progress: Json, result: Settled | None) -> None:
     logs.info(
         "sync.batch",
         tenant=str(job["pk"]).partition("#")[0],

@@ -14,7 +14,9 @@ import orjson
 from hub.core import clock, jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
+from hub.core.chunks import chunks
 from hub.core.clock import DAY_S
+from hub.core.errors import BadRequest
 from hub.core.tables import Put, Table, Tables, Update, partition
 from hub.sync.intake import Kept
 from hub.sync.state import feed_of
@@ -24,8 +26,12 @@ Json = dict[str, Any]
 OPEN = "open"
 MOST_OF_A_RUN = 1000
 MAX_RAW_BYTES = 64 * 1024
-# So many items of up to 64 KB stay within the 4 MB of a transaction.
+# What one transaction writes, which takes 4 MB.
 TOGETHER = 25
+MOST_BYTES = 3_000_000
+MOST_REASON_CHARS = 4096
+MOST_ENTITY_CHARS = 64
+_TEXTS = ("raw", "params", "ordered", "reason")
 # What a later run needs beside the record to deal with it as this one would have.
 _OF_THE_JOB = ("documentType", "userId", "configId", "fieldMappings", "contract", "keepRaw", "history")
 
@@ -35,9 +41,15 @@ def keep(tables: Tables, job: Item, records: Sequence[Kept], keep_days: int) -> 
     held: int = job.get("quarantined", 0)
     puts = [_put(tables.activity, job, record, keep_days) for record in records[: MOST_OF_A_RUN - held]]
     one_each = list({put.item["sk"]: put for put in puts}.values())
-    for start in range(0, len(one_each), TOGETHER):
-        tables.write(*one_each[start : start + TOGETHER])
+    for some in chunks(one_each, TOGETHER, MOST_BYTES, _bytes):
+        tables.write(*some)
     return held + len(puts)
+
+
+def must_be_entity(text: str) -> None:
+    """Refuse a name that no entity has; raises BadRequest."""
+    if len(text) > MOST_ENTITY_CHARS:
+        raise BadRequest(f"`entity` must have at most {MOST_ENTITY_CHARS} characters, found {len(text)}.")
 
 
 def open_ones(
@@ -45,7 +57,11 @@ def open_ones(
 ) -> tuple[list[Item], bool]:
     """Return up to `limit` open items after a name, of one entity or, with "", of all; and whether there are more."""
     prefix = f"{entity}#" if entity else ""
-    bounds = {"pk": _partition(tenant, integration_id), "low": (after or prefix) + "\u0000", "high": f"{prefix}\uffff"}
+    # A place in the list of another entity is before all of this one's or behind them.
+    low, high = max(after or "", prefix) + "\u0000", f"{prefix}\uffff"
+    if low > high:
+        return [], False
+    bounds = {"pk": _partition(tenant, integration_id), "low": low, "high": high}
     found: list[Item] = []
     while len(found) <= limit:
         page = activity.query("pk = :pk AND sk BETWEEN :low AND :high", bounds, limit=limit + 1)
@@ -79,16 +95,19 @@ def view(item: Item) -> Json:
 
 
 def _put(activity: Table, job: Item, record: Kept, keep_days: int) -> Put:
+    # An id that is too long for a document counts as none.
     name = record.external_id or f"#{job['sk']}.{job['page']}.{record.index}"
     item = {
         "pk": _partition(Tenant.of_item(job), job["integrationId"]),
         "sk": f"{job['entityType']}#{name}",
         "entity": job["entityType"],
         "externalId": record.external_id,
-        "reason": record.reason,
+        "reason": record.reason[:MOST_REASON_CHARS],
         "raw": _text(record.raw),
         "at": clock.now(),
         "jobId": job["sk"],
+        # What wrote the document too, where only a value was left out.
+        "step": f"{job['sk']}#{job['page']}",
         "endpointId": job["endpointId"],
         "params": job["params"],
         "feed": feed_of(job),
@@ -97,6 +116,10 @@ def _put(activity: Table, job: Item, record: Kept, keep_days: int) -> Put:
         "expiresEpochS": int(clock.epoch_s()) + keep_days * DAY_S,
     }
     return Put(activity, item)
+
+
+def _bytes(put: Put) -> int:
+    return sum(len(str(put.item[name]).encode(errors="replace")) for name in _TEXTS) + 2000
 
 
 def _text(raw: Any) -> str:

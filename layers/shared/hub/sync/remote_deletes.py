@@ -13,6 +13,7 @@ from hub.core import jsontext
 from hub.core.attributes import Item
 from hub.core.errors import Refused
 from hub.integrations.plans import plan_of
+from hub.sync.idempotency import with_key
 
 Json = dict[str, Any]
 
@@ -26,6 +27,7 @@ ID = "id"
 class Deletes:
     """The operation that deletes; `param` is what its request calls the record's id."""
 
+    job_id: str
     plan: Plan
     param: str
     variables: Variables
@@ -34,6 +36,7 @@ class Deletes:
     def delete(self, external_id: str) -> tuple[str, str] | None:
         """Delete one record; return code and reason where the provider refuses. Raises Retryable."""
         variables = replace(self.variables, params={**self.variables.params, self.param: external_id})
+        variables = with_key(variables, self.job_id, "delete", external_id)
         try:
             SingleCalls(self.plan, self.means).send(self.plan.first(variables), time.monotonic() + GIVE_UP_S)
         except Refused as refusal:
@@ -47,7 +50,7 @@ def of(definition: str, job: Item, variables: Variables, means: Means) -> Delete
     endpoint = _endpoint(jsontext.load(definition), job)
     if endpoint is None:
         return None
-    return Deletes(plan_of(definition, endpoint["id"]), _param(endpoint), variables, means)
+    return Deletes(job["sk"], plan_of(definition, endpoint["id"]), _param(endpoint), variables, means)
 
 
 def _endpoint(definition: Json, job: Item) -> Json | None:

@@ -1,21 +1,23 @@
 """Running the quarantine again: each record is mapped and judged by what stands now, and stored where it fits.
 
-A job of its own. What does not fit stays where it is; a document that was written since the record was put away is left
-alone.
+A job of its own. What does not fit stays where it is; a document that was written since the record was put away, or is
+written at this moment, is left alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from hub import documents
+from hub import document_versions, documents
 from hub.connector.plan import Record
 from hub.core import jsontext
 from hub.core.attributes import Item
+from hub.core.chunks import chunks
 from hub.core.errors import Conflict
 from hub.core.journal import Change
-from hub.core.tables import Write
+from hub.core.tables import IS_NEW, IS_UNCHANGED, ConditionFailed, Contended, Key, Put, Write
+from hub.documents import Incoming
 from hub.integrations import connected
 from hub.integrations.connected import Connected
 from hub.integrations.plans import plan_of
@@ -31,6 +33,8 @@ from hub.sync.working import KEPT_ERRORS, Noted, Step, Work, walk
 Json = dict[str, Any]
 
 AT_ONCE = 25
+# Documents and former versions in one transaction, which takes 4 MB.
+MOST_BYTES = 3_000_000
 # What a changed configuration says stands for the records that wait, too.
 PRESENT = ("contract", "fieldMappings", "keepRaw", "history")
 
@@ -121,40 +125,88 @@ class Rerun:
 
     def _dealt_with(self, held: Claim, items: Sequence[Item]) -> tuple[dict[str, str], list[Json]]:
         """Return what became of each item, by its name, and the faults of those that do not fit."""
-        later = self._written_since(held, items)
+        storing, waiting = Storing(self.work, held), {_name(item): item for item in items}
+        later = {name for name, item in storing.present(waiting).items() if storing.is_later(item, waiting[name])}
         outcomes = {item["sk"]: "unchanged" if _name(item) in later else "rejected" for item in items}
         open_ = [item for item in items if _name(item) not in later and item["raw"]]
         raw = dict(enumerate(map(quarantine.raw_of, open_)))
         records: list[Record] = self.mapped(list(raw.values()))
         found = self.intake.sort_out(records, raw)
-        stored = documents.upsert(
-            self.work.resources.tables.documents,
-            held.tenant,
-            jobs.document_type(held.job),
-            found.accepted,
-            self._writing(held.job),
-        )
-        by_id = {name: outcome for outcome, name in outcomes_of(stored, found)}
+        put_away = {str(record.external_id): item for item, record in zip(open_, records, strict=True)}
+        by_id = {name: outcome for outcome, name in outcomes_of(storing.store(found.accepted, put_away), found)}
         for item, record in zip(open_, records, strict=True):
             outcomes[item["sk"]] = by_id.get(str(record.external_id), "rejected")
         return outcomes, found.refused
 
-    def _writing(self, job: Item) -> documents.Step:
+
+@dataclass(frozen=True)
+class Storing:
+    """Writes documents that are still as they were read: nobody else's change is lost."""
+
+    work: Work
+    held: Claim
+
+    def store(self, incoming: Sequence[Incoming], put_away: Mapping[str, Item]) -> list[str]:
+        """Return what became of the documents of items; unchanged are those that somebody else has written since."""
+        before = self.present([each.id for each in incoming])
+        open_ = [each for each in incoming if not self.is_later(before.get(each.id), put_away[each.id])]
+        keys = {each.id: self._place(each.id) for each in open_}
+        outcomes, changed = documents.decide(before, keys, open_, self._step)
+        lost: set[str] = set()
+        for some in chunks(list(changed.values()), AT_ONCE, MOST_BYTES, lambda after: _bytes(after, before)):
+            lost |= self._lost(some, before)
+        stored = {each.id: str(outcome) for each, outcome in zip(open_, outcomes, strict=True) if each.id not in lost}
+        return [stored.get(each.id, "unchanged") for each in incoming]
+
+    def present(self, names: Iterable[str]) -> dict[str, Item]:
+        found = self.work.resources.tables.documents.batch_get([self._place(name) for name in dict.fromkeys(names)])
+        return {item["sk"]: item for item in found}
+
+    def is_later(self, present: Item | None, put_away: Item) -> bool:
+        """Say whether somebody else has written the document since its record was put away.
+
+        The step that did so may have stored the rest of the record.
+        """
+        if present is None or present["updatedAt"] <= put_away["at"]:
+            return False
+        is_own = present["touchedBy"].startswith(f"{self.held.job['sk']}#")
+        return not is_own and present["touchedBy"] != put_away.get("step")
+
+    def _lost(self, some: Sequence[Item], before: Mapping[str, Item]) -> set[str]:
+        """Write the documents together, and where one was changed meanwhile each by itself; return those that were."""
+        try:
+            self.work.resources.tables.write(*(write for after in some for write in self._writes(after, before)))
+        except (ConditionFailed, Contended) as failure:
+            if len(some) > 1:
+                return {name for after in some for name in self._lost([after], before)}
+            if isinstance(failure, Contended):
+                raise  # nobody may have changed it after all: the job tries again
+            return {some[0]["sk"]}
+        return set()
+
+    def _writes(self, after: Item, before: Mapping[str, Item]) -> Iterator[Put]:
+        table, former = self.work.resources.tables.documents, before.get(after["sk"])
+        if former is None:
+            yield Put(table, after, IS_NEW)
+            return
+        if self._step.history_days:
+            yield document_versions.keeping(table, former, self._step.history_days)
+        yield Put(table, after, IS_UNCHANGED, {"version_read": former["version"]})
+
+    def _place(self, name: str) -> Key:
+        return documents.document_key(self.held.tenant, jobs.document_type(self.held.job), name)
+
+    @property
+    def _step(self) -> documents.Step:
+        job = self.held.job
         days = self.work.keep_days if job.get("history") else 0
         return documents.Step(f"integration:{job['integrationId']}", f"{job['sk']}#{job['page']}", feed_of(job), days)
 
-    def _written_since(self, held: Claim, items: Sequence[Item]) -> set[str]:
-        """Return the ids of documents that somebody has written since their records were put away."""
-        table, own = self.work.resources.tables.documents, f"{held.job['sk']}#"
-        times: Mapping[str, str] = {_name(item): item["at"] for item in items}
-        kind = jobs.document_type(held.job)
-        places = [documents.document_key(held.tenant, kind, name) for name in times]
-        found = table.batch_get(places, "pk, sk, updatedAt, touchedBy")
-        return {
-            each["sk"]
-            for each in found
-            if each["updatedAt"] > times[each["sk"]] and not each["touchedBy"].startswith(own)
-        }
+
+def _bytes(after: Item, before: Mapping[str, Item]) -> int:
+    """Return about what a document takes in a transaction, with what it was before."""
+    texts = (item.get(name, "") for item in (after, before.get(after["sk"], {})) for name in ("content", "raw"))
+    return sum(len(text.encode()) for text in texts) + 2000
 
 
 def _name(item: Item) -> str:

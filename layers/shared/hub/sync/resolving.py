@@ -61,7 +61,7 @@ def resolve(change: Change, conflict_id: str, decision: Decision) -> Item:
     _must_be_as_seen(change, case)
     link = (_of_record if case.field == WHOLE else _of_field)(change, case, decision)
     after = conflicts.settled(case.conflict, decision.resolution, change.caller.actor, change.keep_days)
-    change.add(*case.links.writes(link, case.link))
+    change.add(*case.links.writes(link, case.link, change.request_id))
     change.add(conflicts.write(change.tables.activity, after, case.conflict))
     document = f"{case.conflict['documentType']}/{case.conflict['documentId']}"
     change.audit(

@@ -14,7 +14,7 @@ from hub.sync.jobs import OPEN, Counters, expiry
 
 # Where going on at the last position would fail in the same way.
 _STUCK = ("repeated_page",)
-_OF_THE_END = frozenset({"completedAt", "stopReason", "pausedSince", "samples"})
+_OF_THE_END = frozenset({"completedAt", "stopReason", "pausedSince", "samples", "deletesKept"})
 
 
 def again(change: Change, former: Item) -> Item:

@@ -14,7 +14,7 @@ from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.errors import Conflict
 from hub.core.journal import Change
-from hub.core.tables import IS_UNCHANGED, ConditionFailed, Contended, Put, Tables
+from hub.core.tables import IS_UNCHANGED, ConditionFailed, Contended, Key, Put, Tables, key
 from hub.documents import Step as Writing
 from hub.sync import changed, jobs, orders, pauses, samples
 from hub.sync.jobs import Claim, Counters
@@ -170,14 +170,14 @@ def _step(work: Work, held: Claim, reverted: Item) -> Step:
     name, start_at = job.get("revertAt") or ("", 0)
     pages, more = changed.pages(tables.activity, reverted, 1, name)
     place, pairs = pages[0] if pages else ("", [])
-    ids = _unseen(pairs, start_at)
-    reverting = Reverting(tables, reverted, Writing("", f"{job['sk']}#{job['page']}", history_days=work.keep_days))
-    found = [(reverting.done(each), each) for each in ids if not _is_done(tables, reverted, job, each)]
     end = start_at + AT_ONCE
+    ids = _undone(tables, job, dict.fromkeys(each for _, each in pairs[start_at:end]))
+    reverting = Reverting(tables, reverted, Writing("", f"{job['sk']}#{job['page']}", history_days=work.keep_days))
+    found = [(reverting.done(each), each) for each in ids]
     is_last = end >= len(pairs) and not more
     following = [name, end] if end < len(pairs) else [place, 0]
     outcomes = [(decided.outcome, each) for decided, each in found]
-    writes = tuple(changed.writes(tables.activity, job, outcomes))
+    writes = (*changed.writes(tables.activity, job, outcomes), *_marks(tables, job, ids))
     return Step(*_counted(job, found, following), writes, is_last)
 
 
@@ -196,16 +196,21 @@ def _counted(job: Item, found: Sequence[tuple[Decided, str]], following: list[An
     return progress, Noted("revert", "documents restored", jobs.counted_since(job, progress))
 
 
-def _is_done(tables: Tables, reverted: Item, job: Item, name: str) -> bool:
-    """Say whether an earlier page of this job has dealt with the document: a run may write one more than once."""
-    tenant = Tenant.of_item(reverted)
-    present = documents.find(tables.documents, tenant, jobs.document_type(reverted), name)
-    is_own = present is not None and _is_of(job["sk"], present)
-    return is_own and present is not None and present["touchedBy"] != f"{job['sk']}#{job['page']}"
+def _undone(tables: Tables, job: Item, names: Iterable[str]) -> list[str]:
+    """Return the documents that no earlier step of the job has counted: a run may write one more than once."""
+    places = {name: _mark(job, name) for name in names}
+    done = {item["sk"] for item in tables.activity.batch_get(list(places.values()))}
+    return [name for name in places if name not in done]
 
 
-def _unseen(pairs: Sequence[Sequence[str]], start: int) -> list[str]:
-    return list(dict.fromkeys(name for _, name in pairs[start : start + AT_ONCE]))
+def _marks(tables: Tables, job: Item, names: Iterable[str]) -> Iterator[Put]:
+    """Yield what says that documents are counted, whatever became of them: it goes with their step's checkpoint."""
+    for name in names:
+        yield Put(tables.activity, {**_mark(job, name), "expiresEpochS": job["expiresEpochS"]})
+
+
+def _mark(job: Item, name: str) -> Key:
+    return key(Tenant.of_item(job), f"reverted#{job['sk']}", name)
 
 
 def _first_ids(tables: Tables, job: Item) -> tuple[list[str], bool]:

@@ -13,7 +13,7 @@ from hub.connector.entities import document_type, has_records
 from hub.core import logs
 from hub.core.errors import HubError, UpstreamError
 from hub.core.queues import Hint
-from hub.sync import jobs, pull, push, requeue, revert, two_way_deletes, uploads
+from hub.sync import jobs, pull, push, releases, requeue, revert, two_way_deletes, uploads
 from hub.sync.jobs import Claim, LeaseLost
 from hub.sync.working import Phase, Work, phase_of
 
@@ -33,6 +33,7 @@ class Worker(Work):
         "upload": uploads.run,
         "quarantine": requeue.run,
         "revert": revert.run,
+        "release": releases.run,
     }
 
     def run(self, hint: Hint) -> None:

@@ -24,10 +24,7 @@ from hub.core.journal import Change
 from hub.core.queues import Hint
 from hub.core.resources import Resources
 from hub.core.tables import CALL_FAILED, ConditionFailed, Update
-from hub.integrations import connected
-from hub.sync import configs, job_events, jobs, locks, orders, schedules
-from hub.sync.choosing import PHASES, Sought
-from hub.sync.orders import FULL, INCREMENTAL, Order
+from hub.sync import configs, configured, job_events, jobs, locks, orders, schedules
 from hub.sync.schedules import Schedule, Turn
 
 Json = dict[str, Any]
@@ -37,7 +34,6 @@ AT_ONCE = 10
 MOST_PER_SHARD = 20_000
 _IS_SLOT = "nextSlot = :slot_read AND enabled = :on"
 FAR = clock.iso(253_000_000_000)
-_JOB_TYPES = {"full": FULL, "incremental": INCREMENTAL}
 
 
 @dataclass(frozen=True)
@@ -100,21 +96,11 @@ class Scheduler:
 
     def _job(self, change: Change, config: Item, turn: Turn) -> Item:
         """Return the job of a slot; its id is made of both, so that the slot has one."""
-        tenant = change.caller.tenant
-        found = connected.load(
-            change.tables.config, tenant, config["integrationId"], user=str(config.get("userId") or "")
-        )
-        kept = {name: config[name] for name in configs.OF_JOBS}
-        slot = {"configId": config["sk"], "slot": clock.iso(turn.slot_s), "missedSlots": turn.missed}
+        found = configured.integration_of(change.tables.config, config)
         following = {} if turn.next_s is None else {"nextSyncAt": clock.iso(Schedule.of(config).due_at(turn.next_s))}
-        order = Order(
-            sought_of(config),
-            _JOB_TYPES[config["mode"]],
-            configs.params_of(config),
-            job_id=stable_id("job", turn.slot_s, f"{tenant.id}/{config['sk']}"),
-            more={**kept, **slot, **following},
-        )
-        return orders.prepared(change, found, order)
+        slot = {"slot": clock.iso(turn.slot_s), "missedSlots": turn.missed, **following}
+        job_id = stable_id("job", turn.slot_s, f"{change.caller.tenant.id}/{config['sk']}")
+        return orders.prepared(change, found, configured.order_of(config, job_id, slot))
 
     def _pass_over(self, config: Item, turn: Turn, why: HubError | str) -> str:
         """Move on without a job; a configuration whose integration is gone for good is switched off."""
@@ -157,12 +143,6 @@ class Scheduler:
         settings = self.resources.settings
         queues.send(self.resources.sqs, settings.sync_queue_url, Hint(Tenant.of_item(job), job["sk"]))
         events.hint(self.resources, job_events.started(job, settings.retention_days))
-
-
-def sought_of(config: Item) -> Sought:
-    """Return which endpoints a configuration means; what it does not name is found anew, as its definition is now."""
-    given = (config[name] if name in config["given"] else None for name in configs.DERIVED)
-    return Sought(PHASES[config["direction"]], *given)
 
 
 def in_turns(found: Iterable[Item], at_once: int = AT_ONCE) -> Iterator[Item]:

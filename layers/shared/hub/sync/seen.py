@@ -6,10 +6,10 @@ would keep a document that is gone; none is ever deleted for it.
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Self
 
 from hub.connector.plan import Page
 from hub.core.attributes import Item
@@ -21,11 +21,13 @@ from hub.sync.state import State
 Json = dict[str, Any]
 
 DIGEST_BYTES = 8
+PARTS = 256
 # So many digests fit into an item beside everything else.
 PER_ITEM = 30_000
 # Ends of which the source itself said that there is nothing more. A page that came again says nothing of the kind.
 NATURAL_ENDS = frozenset(
-    """single_page cursor_null empty_page short_page total_reached no_next_link has_more_false done_true""".split()
+    """single_page cursor_null empty_page short_page total_reached no_next_link has_more_false done_true
+    no_parents""".split()
 )
 
 
@@ -35,7 +37,8 @@ def is_noted(job: Item) -> bool:
     One that goes on where another ended has not seen what that one saw.
     """
     is_whole = job["jobType"] == "FULL_SYNC" and job.get("incrementalFrom") is None and not job.get("filters")
-    return job.get("deletes") == "tombstone" and is_whole and not job.get("retryOf")
+    is_of_all = not job.get("retryOf") and not job.get("only")
+    return job.get("deletes") == "tombstone" and is_whole and is_of_all
 
 
 def progress(job: Item, page: Page) -> Json:
@@ -58,14 +61,16 @@ def writes(activity: Table, job: Item, page: Page) -> Iterator[Put]:
 
 def reason_against(job: Item, page: Page, state: State) -> str | None:
     """Say why a full sync that has read its last page must not delete anything, None where it may."""
+    found: str | None = job.get("deletesOff")
+    if found is not None:
+        return found
     if state.is_used:
         return "the endpoint is asked for changes since the last sync"
     if page.stop_reason not in NATURAL_ENDS:
         return f"the source did not say that its list ends ({page.stop_reason})"
     if job["total"] is not None and job["counters"]["read"] < job["total"]:
         return f"the source has {job['total']} records by its own account, {job['counters']['read']} came"
-    found: str | None = job.get("deletesOff")
-    return found
+    return None
 
 
 def begun(job: Item) -> Json:
@@ -75,24 +80,36 @@ def begun(job: Item) -> Json:
 
 @dataclass(frozen=True)
 class Seen:
-    """The ids of one run, sorted: 8 bytes each."""
+    """The ids of one run, 8 bytes each: by the first byte of their digests, and sorted."""
 
-    digests: "array[int]"
+    parts: "list[array[int]]"
+
+    @classmethod
+    def of(cls, pieces: Iterable[bytes]) -> Self:
+        # To sort them all at once would take five times the memory for a moment.
+        parts = [array("Q") for _ in range(PARTS)]
+        for digests in pieces:
+            for number in array("Q", digests):
+                parts[number % PARTS].append(number)
+        return cls([array("Q", sorted(part)) for part in parts])
 
     def __contains__(self, document_id: str) -> bool:
         number = int.from_bytes(_digest(document_id), "little")
-        place = bisect_left(self.digests, number)
-        return place < len(self.digests) and self.digests[place] == number
+        part = self.parts[number % PARTS]
+        place = bisect_left(part, number)
+        return place < len(part) and part[place] == number
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
 
 
 def load(activity: Table, job: Item) -> Seen:
     """Return what the run has seen that a job deletes after; raises Conflict where that is not kept any more."""
-    digests = array("Q")
-    for item in activity.query_all("pk = :pk", {"pk": partition(Tenant.of_item(job), _kind(job["seenOf"]))}):
-        digests.frombytes(item["digests"])
-    if not digests and job["seenRead"]:
+    kept = activity.query_all("pk = :pk", {"pk": partition(Tenant.of_item(job), _kind(job["seenOf"]))})
+    found = Seen.of(item["digests"] for item in kept)
+    if not len(found) and job["seenRead"]:
         raise Conflict("What the full sync has seen is not kept any more; run it again.")
-    return Seen(array("Q", sorted(digests)))
+    return found
 
 
 def _kind(job_id: str) -> str:

@@ -5,7 +5,7 @@ earlier worker of the same job has sent counts as it did then.
 """
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import orjson
@@ -19,18 +19,21 @@ from hub.sync.merge import WHOLE, changed, same
 from hub.sync.terms import Terms
 
 Json = dict[str, Any]
-Action = Literal["send", "delete", "drop", "reject", "none"]
+Action = Literal["send", "delete", "hold", "drop", "reject", "none"]
 
 EXTERNAL_ID = "externalId"
 UNLINKED = "UNLINKED"
 NOT_DELETABLE = "NOT_DELETABLE"
+KEPT = "KEPT"
+HOLD: Action = "hold"
 
 
 @dataclass(frozen=True)
 class Sending:
     """One change and what follows: `content` is what goes out, `names` are the fields that both sides then agree on.
 
-    `outcome` is what it counts as without a call; `code` and `reason` say why it cannot be made.
+    `outcome` is what it counts as without a call; `code` and `reason` say why it cannot be made, or is not to be.
+    `presumed` is the provider's id of a document without a link that was read from there.
     """
 
     item: Item
@@ -38,9 +41,11 @@ class Sending:
     action: Action = "none"
     content: Json | None = None
     names: Set[str] = frozenset()
+    marks: Mapping[str, str] = field(default_factory=dict)
     outcome: str = "unchanged"
     code: str = ""
     reason: str = ""
+    presumed: str = ""
 
     @property
     def document_id(self) -> str:
@@ -52,7 +57,7 @@ class Sending:
 
     @property
     def former(self) -> Link:
-        return self.link or Link(self.document_id)
+        return self.link or Link(self.document_id, self.presumed)
 
     def linked(self, external_id: str | None, job: Item, position: str) -> Link:
         """Return the link after the provider has taken what was sent."""
@@ -63,6 +68,7 @@ class Sending:
             former,
             external_id=external_id or former.external_id,
             base={**{name: before[name] for name in before.keys() - self.names}, **agreed},
+            marks={**former.marks, **self.marks} if former.is_live else self.marks,
             job_id=job["sk"],
             position=position,
             outcome=counted(former, job, position),
@@ -74,10 +80,10 @@ class Sending:
 
 
 def counted(link: Link, job: Item, position: str) -> str:
-    """Return what a record counts as that the provider takes: created where no run before had linked it."""
+    """Return what a record counts as that the provider takes: created where no run before had linked or read it."""
     if is_uncounted(link, job, position) and link.outcome != DELETED:
         return link.outcome
-    return "updated" if link.is_live else "created"
+    return "updated" if link.is_live or link.external_id else "created"
 
 
 def is_uncounted(link: Link | None, job: Item, position: str) -> bool:
@@ -87,20 +93,25 @@ def is_uncounted(link: Link | None, job: Item, position: str) -> bool:
 
 @dataclass(frozen=True)
 class Decider:
-    """Decides for one job; `can_delete` says whether the provider has an operation for it."""
+    """Decides for one job; `can_delete` says whether the provider has an operation for it, `holds` that it must wait.
+
+    `theirs` says that documents which were read from the provider have its own ids.
+    """
 
     job: Item
     terms: Terms
     can_delete: bool
     filters: Mapping[str, Any]
+    theirs: bool = False
+    holds: bool = False
 
     @classmethod
-    def of(cls, job: Item, terms: Terms, can_delete: bool) -> "Decider":
-        return cls(job, terms, can_delete, jsontext.load(job["filters"]) if job.get("filters") else {})
+    def of(cls, job: Item, terms: Terms, can_delete: bool, *, theirs: bool = False) -> "Decider":
+        return cls(job, terms, can_delete, jsontext.load(job["filters"]) if job.get("filters") else {}, theirs)
 
     def decide(self, item: Item, link: Link | None, position: str) -> Sending:
         """Return what follows a change; `position` is where the job's last checkpoint left it."""
-        found = Sending(item, link)
+        found = Sending(item, link, presumed=item["sk"] if link is None and self._is_theirs(item) else "")
         if not documents.exists(item):
             return self._of_deletion(found, position)
         content = orjson.loads(item["content"])
@@ -115,8 +126,10 @@ class Decider:
             return replace(found, outcome="deleted") if was_deleted else found
         if found.item["origin"] == f"integration:{self.job['integrationId']}":
             return replace(found, action="drop")  # the provider was the one to delete it
-        if WHOLE in link.conflicts or self.job.get("deletes") == "keep":
+        if WHOLE in link.conflicts:
             return found
+        if self.job.get("deletes") == "keep":
+            return replace(found, code=KEPT)
         return self._deletable(found, link)
 
     def _deletable(self, found: Sending, link: Link) -> Sending:
@@ -126,22 +139,32 @@ class Decider:
         if not self.can_delete:
             reason = "the integration has no operation that deletes; the record stays at the provider"
             return replace(found, action="reject", code=NOT_DELETABLE, reason=reason)
-        return replace(found, action="delete")
+        return replace(found, action=HOLD if self.holds else "delete")
 
     def _of_document(self, found: Sending, content: Json, position: str) -> Sending:
         link = found.link
         if link is None or not link.is_live:
-            return self._whole(found, content)
+            return found if self._is_echo(found.item) else self._whole(found, content)
         if WHOLE in link.conflicts:
             return found
         if self.job.get("isStateless") and not is_uncounted(link, self.job, position):
             return self._whole(found, content)
-        known = self.terms.sent({**link.base, **content}).keys() - set(link.conflicts)
-        news = changed(link.base, content, known)
+        base = self.terms.agreed(link.base, link.marks)
+        news = changed(base, content, self.terms.told(base, content) - set(link.conflicts))
         if not news:
             was_sent = is_uncounted(link, self.job, position) and link.outcome
             return replace(found, outcome=link.outcome) if was_sent else found
         return self._part(found, content, self.terms.outgoing.with_needed(news))
+
+    def _is_echo(self, item: Item) -> bool:
+        """Say whether a document is as the provider itself sent it, in a sync that only pulled and linked nothing."""
+        is_own = item["origin"] == f"integration:{self.job['integrationId']}" and "revertedAs" not in item
+        return is_own and not self.job.get("isStateless")
+
+    def _is_theirs(self, item: Item) -> bool:
+        """Say whether the provider's id of a document is known from its reading, by a sync that linked nothing."""
+        mine = f"integration:{self.job['integrationId']}"
+        return self.theirs and documents.exists(item) and mine in (item["origin"], item.get("source"))
 
     def _whole(self, found: Sending, content: Json) -> Sending:
         held = set(found.link.conflicts) if found.link else set[str]()
@@ -163,8 +186,9 @@ class Decider:
     def _sending(self, found: Sending, content: Json, wanted: Set[str]) -> Sending:
         """A provider that wants its own id in the record gets it where the document has no field of that name."""
         outgoing = self.terms.outgoing
-        names = {name for name in wanted if self.terms.goes_out(name)}
+        names = {name for name in wanted if self.terms.tells(name, content.get(name))}
         sent = {name: value for name, value in content.items() if name in names | (outgoing.needed & wanted)}
         if found.former.external_id and EXTERNAL_ID in (outgoing.carried or ()):
             sent = {EXTERNAL_ID: found.former.external_id, **sent}
-        return replace(found, action="send", content=sent, names=frozenset(names))
+        marks = self.terms.marked(names)
+        return replace(found, action="send", content=sent, names=frozenset(names), marks=marks)

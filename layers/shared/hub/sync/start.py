@@ -21,7 +21,7 @@ from hub.integrations.connected import Connected
 from hub.integrations.custom import CustomIntegration
 from hub.integrations.instances.settings import must_allow
 from hub.integrations.plans import must_have_address, plan_of
-from hub.sync import increments, job_events, jobs, orders, retrying
+from hub.sync import configs, configured, increments, job_events, jobs, orders, partitions, retrying
 from hub.sync.models import SyncRequest
 from hub.sync.orders import Order
 from hub.sync.run import entity_of
@@ -64,6 +64,14 @@ def begin(change: Change, found: Connected, order: Order, interval_s: int = 0) -
     return _started(change, orders.prepared(change, found, order), interval_s)
 
 
+def begin_configured(change: Change, config: Item, interval_s: int = 0, job_id: str = "") -> Item:
+    """Add the job that the schedule of a configuration would start; its next slot stays where it is."""
+    found = configured.integration_of(change.tables.config, config)
+    job = begin(change, found, configured.order_of(config, job_id), interval_s)
+    change.add(configs.begun(change.tables, config, job["sk"]))
+    return job
+
+
 def retry(change: Change, former: Item) -> Item:
     """Add to `change` a job that goes on where a failed or cancelled one ended; raises Conflict for any other.
 
@@ -90,9 +98,10 @@ def _started(change: Change, job: Item, interval_s: int) -> Item:
 def _job(change: Change, wanted: jobs.Wanted, plan: Plan) -> Item:
     """Return the new job with what it asks from; the request of its first page is built, and thrown away."""
     job = jobs.new(change, wanted)
+    job |= partitions.ordered(plan, job)
     state = State(change.tables.activity, job)
     begun = increments.begun(plan.increment, state, is_fresh=wanted.is_fresh)
-    plan.first(Variables(wanted.params, state=state), begun.get("incrementalFrom"))
+    plan.first(plan.tried(Variables(wanted.params, state=state)), begun.get("incrementalFrom"))
     return {**job, **begun}
 
 
@@ -116,9 +125,13 @@ def refusal(failure: ConditionFailed) -> HubError:
     """Say why a start was not written: too soon after the one before, or another one won at the same moment."""
     found = failure.found or {}
     if "nextStartMs" not in found:
-        return Conflict("Another sync of this entity starts at this moment.")
+        return Conflict("Another sync of this entity starts at this moment.", **_of_rival(found))
     wait_s = max(1, -(-(found["nextStartMs"] - clock.epoch_ms()) // 1000))
     return RateLimited("This endpoint was synced a moment ago; wait before the next start.", wait_s)
+
+
+def _of_rival(lock: Item) -> Json:
+    return {"jobId": lock["jobId"]} if "jobId" in lock else {}
 
 
 def _pace(change: Change, job: Item, interval_s: int) -> Put:

@@ -19,11 +19,12 @@ from hub.core import clock, jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.clock import DAY_S
-from hub.core.tables import Put, Table, key
+from hub.core.tables import Key, Put, Table, key
 
 Json = dict[str, Any]
 
 KEPT_DAYS = 400
+NAMES = ("lastSyncAt",)
 # A change at the time of the last sync is asked for again: clocks differ, and upserts make the overlap free.
 OVERLAP = timedelta(minutes=5)
 
@@ -37,7 +38,16 @@ class State(Mapping[str, Any]):
     def __init__(self, table: Table, job: Item) -> None:
         self._table, self._job = table, job
 
+    @classmethod
+    def known(cls, table: Table, job: Item, item: Item) -> "State":
+        """Return a state whose item somebody has read, {} where there is none."""
+        found = cls(table, job)
+        found.take(item)
+        return found
+
     def __getitem__(self, name: str) -> Any:
+        if name not in NAMES:  # a parameter that nobody gave is looked for here too, and is no use of the state
+            raise KeyError(name)
         return self._variables[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -45,6 +55,14 @@ class State(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._variables)
+
+    @property
+    def place(self) -> Key:
+        return place_of(self._job)
+
+    def take(self, item: Item | None) -> None:
+        """Let what was read at this place be the state: it is not read again."""
+        self.__dict__["_item"] = item or {}
 
     @property
     def validators(self) -> Validators | None:
@@ -71,7 +89,7 @@ class State(Mapping[str, Any]):
 
     @cached_property
     def _item(self) -> Item:
-        return self._table.get(_place(self._job)) or {}
+        return self._table.get(place_of(self._job)) or {}
 
     @cached_property
     def _variables(self) -> Json:
@@ -84,7 +102,7 @@ def after(table: Table, job: Item, last: Page, before: State, increment: Json) -
     validators = before.validators if last.status == NOT_MODIFIED else last.validators
     is_whole = job["page"] == 0 and validators is not None
     item = {
-        **_place(job),
+        **place_of(job),
         "lastSyncAt": job["startedAt"],
         "connectorVersion": job["connectorVersion"],
         # The last sync that has read everything: what it has not seen may still be deleted.
@@ -103,7 +121,8 @@ def feed_of(job: Item) -> str:
     return f"{job['endpointId']}#{digest(params)}{user}"
 
 
-def _place(job: Item) -> Json:
+def place_of(job: Item) -> Key:
+    """Return where the state of a job's list is kept."""
     return key(Tenant.of_item(job), "sync-state", f"{job['integrationId']}#{feed_of(job)}")
 
 

@@ -5,32 +5,40 @@ carries and a pull does not fill only goes out, and nobody can say what the othe
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, cast
 
+from hub.connector.entities import document_type
 from hub.core.attributes import Item
-from hub.mapping.paths import BadPath, steps_of
+from hub.mapping.paths import MISSING, BadPath, steps_of
 from hub.sync import field_rules
 from hub.sync.merge import Rule, Rules
+from hub.sync.nested import Parts, parts_of
 
 Json = dict[str, Any]
 # The names of fields; None = every field that there is.
 Names = frozenset[str] | None
 
 DEFAULT_RULE: Rule = "local"
-NO_RULE: Names = frozenset()
+NO_FIELD: frozenset[str] = frozenset()
+EMPTY: tuple[Any, ...] = (MISSING, None, "", [], {})
 _PATH = re.compile(r"\$(?:\.[^\s{}|,;()'\"\[\]]+|\['[^']*'\])+")
 _READS_MORE = ("expression",)
 
 
 @dataclass(frozen=True)
 class Outgoing:
-    """The fields that a push carries; `needed` go with every record, and those of one rule in `together` as well."""
+    """The fields that a push carries; `needed` go with every record, and those of one rule in `together` as well.
+
+    Of `silent` ones a record says nothing where they are empty: the provider keeps what it has.
+    """
 
     carried: Names
     needed: frozenset[str] = frozenset()
     together: tuple[Names, ...] = ()
+    silent: frozenset[str] = frozenset()
 
     def with_needed(self, names: Iterable[str]) -> Names:
         """Return the fields to send where those of `names` have changed; None = all of the document."""
@@ -50,6 +58,19 @@ class Terms:
     rule: Rule = DEFAULT_RULE
     by_field: Mapping[str, Rule] = field(default_factory=dict)
     only_in: frozenset[str] = frozenset()
+    marks: Mapping[str, str] = field(default_factory=dict)
+    parts: Parts = field(default_factory=dict)
+
+    def agreed(self, base: Mapping[str, Any], marks: Mapping[str, str]) -> Json:
+        """Return what of a base is known of the places from which fields come now.
+
+        A field that was read elsewhere then is not cleared because nothing is at its new place.
+        """
+        moved = {name for name, now in self.marks.items() if marks.get(name, now) != now}
+        return {name: value for name, value in base.items() if name not in moved}
+
+    def marked(self, base: Iterable[str]) -> dict[str, str]:
+        return {name: self.marks[name] for name in base if name in self.marks}
 
     def rules(self, names: Iterable[str]) -> Rules:
         """Return the rules for a record that has these fields."""
@@ -68,9 +89,13 @@ class Terms:
         """Return what of a document the other side can know."""
         return {name: value for name, value in content.items() if self.comes_in(name) or self.goes_out(name)}
 
-    def sent(self, content: Mapping[str, Any]) -> Json:
-        """Return what of a document a push carries."""
-        return {name: value for name, value in content.items() if self.goes_out(name)}
+    def tells(self, name: str, value: Any) -> bool:
+        """Say whether the provider can learn that a field has this value."""
+        return self.goes_out(name) and not (name in self.outgoing.silent and value in EMPTY)
+
+    def told(self, base: Mapping[str, Any], content: Mapping[str, Any]) -> set[str]:
+        """Return the fields of which a push can say what they are now; those of the base may be cleared."""
+        return {name for name in base.keys() | content.keys() if self.tells(name, content.get(name))}
 
 
 def terms_of(job: Item, definition: Json) -> Terms:
@@ -78,12 +103,20 @@ def terms_of(job: Item, definition: Json) -> Terms:
     endpoints = {each["id"]: each for each in definition["endpoints"]}
     reads = endpoints.get(job["endpointId"], {}) if "pull" in (job.get("phases") or ()) else {}
     return Terms(
-        incoming=_incoming(reads) if reads else NO_RULE,
+        incoming=_incoming(reads) if reads else NO_FIELD,
         outgoing=_outgoing(endpoints.get(write_endpoint_id(job), {}).get("batch")),
         rule=cast(Rule, job.get("conflictResolution") or DEFAULT_RULE),
         by_field=cast(Mapping[str, Rule], job.get("fieldRules") or {}),
         only_in=_only_in(job),
+        marks=_marks(reads),
+        parts=parts_of(rule["target"] for rule in _rules_in(reads)),
     )
+
+
+def has_own_ids(definition: Json, kind: str) -> bool:
+    """Say whether documents that are read have the provider's ids: a list per parent may put the parent's before."""
+    parents = [each.get("parent") or {} for each in definition["endpoints"] if document_type(each) in (None, kind)]
+    return not any(parent.get("scopedIds") for parent in parents)
 
 
 def write_endpoint_id(job: Item) -> str:
@@ -108,14 +141,27 @@ def _top(path: str) -> str:
     return str(steps[0]) if steps else path
 
 
+def _rules_in(endpoint: Json) -> list[Json]:
+    return (endpoint.get("responseMapping") or {}).get("fieldMappings") or []
+
+
 def _incoming(endpoint: Json) -> Names:
-    rules = (endpoint.get("responseMapping") or {}).get("fieldMappings") or []
+    rules = _rules_in(endpoint)
     return frozenset(_top(rule["target"]) for rule in rules) if rules else None
+
+
+def _marks(endpoint: Json) -> dict[str, str]:
+    """Return short texts by field that are others where the field is read from another place of the record."""
+    places: dict[str, list[str]] = {}
+    for rule in _rules_in(endpoint):
+        places.setdefault(_top(rule["target"]), []).append(rule["source"])
+    texts = {name: "\n".join(sorted(found)).encode() for name, found in places.items()}
+    return {name: blake2b(text, digest_size=4).hexdigest() for name, text in texts.items()}
 
 
 def _outgoing(batch: Json | None) -> Outgoing:
     if batch is None:
-        return Outgoing(NO_RULE)
+        return Outgoing(NO_FIELD)
     rules, results = batch.get("fieldMappings") or [], batch["results"]
     required = [names for path in batch.get("required") or () for names in [_read_by_path(path)]]
     if not rules:  # a document is sent as it is, and known again by a field of its own
@@ -126,7 +172,16 @@ def _outgoing(batch: Json | None) -> Outgoing:
     needed = [names for names, rule in zip(read, rules, strict=True) if "default" in rule or rule["target"] == key_path]
     known = [names for names in needed if names is not None]
     together = (*read, None) if len(known) < len(needed) else tuple(read)
-    return Outgoing(_joined([*read, *required]), _joined([*known, *required]) or frozenset(), together)
+    needed_names = _joined([*known, *required]) or frozenset()
+    return Outgoing(_joined([*read, *required]), needed_names, together, _silent(rules, read))
+
+
+def _silent(rules: Sequence[Json], read: Sequence[Names]) -> frozenset[str]:
+    """Return the fields that only rules read which leave empty values out."""
+    skipping = [bool(rule.get("skipIfEmpty")) for rule in rules]
+    quiet = [names or NO_FIELD for names, skips in zip(read, skipping, strict=True) if skips]
+    loud = [names or NO_FIELD for names, skips in zip(read, skipping, strict=True) if not skips]
+    return NO_FIELD.union(*quiet) - NO_FIELD.union(*loud)
 
 
 def _joined(parts: Iterable[Names]) -> Names:

@@ -21,11 +21,14 @@ from hub.documents import Incoming, Step
 from hub.sync import conflicts, jobs, push_state
 from hub.sync.links import Link, Links, bundles
 from hub.sync.merge import WHOLE, Conflict, Merged, changed, merge
+from hub.sync.nested import with_own
 from hub.sync.terms import Terms, terms_of
 
 Json = dict[str, Any]
 
 AT_ONCE = 50
+# Conflicts of one document in one transaction with it.
+MOST_TOLD = 80
 TRIES = 5
 
 
@@ -41,15 +44,17 @@ def of_job(tables: Tables, job: Item, definition: str, keep_days: int) -> "TwoWa
 
 @dataclass(frozen=True)
 class Stored:
-    """What became of each record, in order, and how many conflicts this step has raised."""
+    """What became of each record, in order, why some were refused, and how many conflicts this step has raised.
+
+    A fault is `{externalId, reason}`, as a job's errors name it.
+    """
 
     outcomes: list[str]
-    faults: dict[int, str]
+    faults: list[Json] = field(default_factory=list)
     conflicts: int = 0
 
     def plus(self, other: "Stored") -> "Stored":
-        faults = {len(self.outcomes) + index: reason for index, reason in other.faults.items()}
-        return Stored(self.outcomes + other.outcomes, self.faults | faults, self.conflicts + other.conflicts)
+        return Stored(self.outcomes + other.outcomes, self.faults + other.faults, self.conflicts + other.conflicts)
 
 
 @dataclass
@@ -63,6 +68,7 @@ class Side:
     content: Json | None
     open: dict[str, Conflict] = field(default_factory=dict)
     is_owed: bool = False
+    is_held: bool = False
 
     @classmethod
     def read(cls, document_id: str, item: Item | None, former: Link | None) -> "Side":
@@ -98,7 +104,7 @@ class TwoWay:
 
     def store(self, incoming: Sequence[Incoming], step: Step) -> Stored:
         """Merge the records into their documents; raises Unavailable where others never stop changing the same ones."""
-        done = Stored([], {})
+        done = Stored([])
         for start in range(0, len(incoming), AT_ONCE):
             done = done.plus(self._chunk(incoming[start : start + AT_ONCE], step))
         return done
@@ -115,20 +121,25 @@ class TwoWay:
         names = self._names(incoming)
         sides = self.sides(set(names))
         merged: list[Incoming | None] = []
-        faults: dict[int, str] = {}
+        faults: dict[int, Json] = {}
+        settled: dict[str, Side] = {}
         for index, (record, name) in enumerate(zip(incoming, names, strict=True)):
+            side = replace(sides[name])  # what cannot be stored leaves no trace: a base would say that both sides agree
             try:
-                merged.append(self._merged(sides[name], record))
+                merged.append(self._merged(side, record))
+                sides[name] = settled[name] = side
             except documents.Unstorable as fault:
-                faults[index] = str(fault)
+                faults[index] = {"externalId": record.id, "reason": str(fault)}
                 merged.append(None)
+                if sides[name].link.is_live:
+                    sides[name] = settled[name] = _held(sides[name])
         decided, items = self._decided(sides, [record for record in merged if record is not None], step)
         found = iter(decided)
         outcomes = [
             "rejected" if index in faults else "unchanged" if record is None else str(next(found))
             for index, record in enumerate(merged)
         ]
-        return Stored(outcomes, faults, self.write(sides.values(), items, step))
+        return Stored(outcomes, list(faults.values()), self.write(settled.values(), items, step))
 
     def _names(self, incoming: Sequence[Incoming]) -> list[str]:
         """Return the id of each record's document: the linked one, else its own, unless that is another record's."""
@@ -154,6 +165,8 @@ class TwoWay:
     def _merged(self, side: Side, record: Incoming) -> Incoming | None:
         """Merge a record into its side; return the document to store, None where it stays deleted."""
         merged = self.merge(side, orjson.loads(record.content))
+        for conflict in merged.open:
+            conflicts.must_fit(conflict)
         outcome = side.link.outcome if side.link.is_live else ""
         side.link = replace(side.link, external_id=record.id, outcome=outcome)
         self.keep(side, merged)
@@ -166,17 +179,24 @@ class TwoWay:
 
     def merge(self, side: Side, remote: Json | None) -> Merged:
         """Return what becomes of a side and the provider's record, None = deleted."""
-        base = side.link.base if side.link.is_live else {}
+        base = self._base(side.link, remote) if side.link.is_live else {}
         local = None if side.content is None else self.terms.shared(side.content)
         if local is None and not side.link.is_live:
             local = {}  # new here
+        if local and remote is not None:
+            base, remote = (with_own(each, local, self.terms.parts) for each in (base, remote))
         rules = self.terms.rules([*(local or {}), *(remote or {}), *base])
         return merge(base, local, remote, rules)
 
+    def _base(self, link: Link, remote: Json | None) -> Json:
+        """Return what both sides knew of the fields that are read as they were then."""
+        return dict(link.base) if remote is None else self.terms.agreed(link.base, link.marks)
+
     def keep(self, side: Side, merged: Merged) -> None:
         """Note in a side what its link and its conflicts will be."""
-        side.open = {conflict.name: conflict for conflict in merged.open}
-        side.link = replace(side.link, base=merged.base, conflicts=tuple(sorted(side.open)))
+        side.is_held, side.open = False, {conflict.name: conflict for conflict in merged.open}
+        marks, open_ = self.terms.marked(merged.base), tuple(sorted(side.open))
+        side.link = replace(side.link, base=merged.base, marks=marks, conflicts=open_)
         side.is_owed = self._is_owed(merged)
 
     def _is_owed(self, merged: Merged) -> bool:
@@ -185,7 +205,7 @@ class TwoWay:
             return False
         if merged.local is None:
             return bool(merged.conflicts)
-        names = self.terms.sent({**merged.local, **merged.base}).keys() - {conflict.name for conflict in merged.open}
+        names = self.terms.told(merged.base, merged.local) - {conflict.name for conflict in merged.open}
         return bool(changed(merged.base, merged.local, names))
 
     def _decided(
@@ -207,7 +227,11 @@ class TwoWay:
         for side in every:
             inbox = list(self._inbox(side, known, step))
             raised += sum(after["step"] == step.name and after["status"] == conflicts.OPEN for after, _ in inbox)
-            groups.append([*self._of_document(side, items.get(side.document_id), step), *self._of_link(side, inbox)])
+            told = list(self._told(inbox))
+            # Conflicts alone mean nothing: those for which there is no room beside the document go before it.
+            groups += [told[start : start + MOST_TOLD] for start in range(MOST_TOLD, len(told), MOST_TOLD)]
+            document = self._of_document(side, items.get(side.document_id), step)
+            groups.append([*document, *self._of_link(side), *told[:MOST_TOLD]])
         for writes in bundles(group for group in groups if group):
             self.tables.write(*writes)
         return raised
@@ -219,6 +243,8 @@ class TwoWay:
 
     def _inbox(self, side: Side, known: Mapping[str, Item], step: Step) -> Iterator[tuple[Item, Item | None]]:
         """Yield the conflicts of a document as they are to be, each with what it was."""
+        if side.is_held:
+            return  # it could not be merged: what was open stays so
         where = conflicts.of_job(self.job, self.links.name, side.document_id, side.link.external_id)
         for conflict in side.open.values():
             before = known.get(conflicts.id_of(self.links.name, side.document_id, conflict.name))
@@ -228,9 +254,11 @@ class TwoWay:
             if before is not None and before["status"] == conflicts.OPEN:
                 yield conflicts.settled(before, conflicts.AGREED, f"job:{self.job['sk']}", self.keep_days), before
 
-    def _of_link(self, side: Side, inbox: Sequence[tuple[Item, Item | None]]) -> Iterator[Write]:
+    def _of_link(self, side: Side) -> Iterator[Write]:
         if side.has_changed:
             yield from self.links.writes(side.link, side.former)
+
+    def _told(self, inbox: Sequence[tuple[Item, Item | None]]) -> Iterator[Write]:
         for after, before in inbox:
             if conflicts.has_changed(before, after):
                 yield conflicts.write(self.tables.activity, after, before)
@@ -246,6 +274,12 @@ class TwoWay:
             yield document_versions.keeping(table, before, step.history_days)
         only_if, values = (IS_UNCHANGED, {"version_read": before["version"]}) if before else (IS_NEW, {})
         yield Put(table, after, only_if, values)
+
+
+def _held(side: Side) -> Side:
+    """Return a side whose record could not be merged into it: the push must not send the document over it."""
+    open_ = tuple(sorted({*side.link.conflicts, WHOLE}))
+    return replace(side, is_held=True, link=replace(side.link, conflicts=open_))
 
 
 def touched(item: Item) -> Item:

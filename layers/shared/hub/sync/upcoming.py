@@ -1,6 +1,6 @@
 """The next changes of a push: as many as make a batch, each with what follows from it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass
 
 from hub import documents
@@ -8,6 +8,7 @@ from hub.sync.links import Links
 from hub.sync.sending import Decider, Sending
 
 READ_AT_ONCE = 100
+COUNTED_AT_ONCE = 1000
 # So many changes are looked at for one batch: most may be echoes of what the provider itself sent.
 MOST_READ = 1000
 MOST_DELETES = 25
@@ -57,6 +58,21 @@ class Stream:
             has_more = has_more and len(kept) == len(items) > 0
             here = kept[-1]["changeKey"] if kept else here
         return _cut_at_deletes(Ahead(list(found.values()), here, has_more))
+
+    def count_deletes(self, position: str, held: Callable[[list[str]], Set[str]]) -> int:
+        """Count the deletions to be made behind a position, without those that are `held`."""
+        count, has_more = 0, True
+        while has_more:
+            items, has_more = documents.changes(
+                self.links.tables.documents, self.links.tenant, self.document_type, COUNTED_AT_ONCE, position
+            )
+            gone = [item for item in items if not documents.exists(item)]
+            links = self.links.find(item["sk"] for item in gone)
+            found = [self.decider.decide(item, links.get(item["sk"]), position) for item in gone]
+            asked = [each.document_id for each in found if each.action == "delete"]
+            count += len(asked) - len(held(asked))
+            position = items[-1]["changeKey"] if items else position
+        return count
 
     def _has_room(self, found: Collection[Sending]) -> bool:
         to_send = [each for each in found if each.action == "send"]

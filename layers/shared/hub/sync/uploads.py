@@ -1,7 +1,7 @@
 """The upload of a job: the documents of a type go out as one CSV file, to a provider that keeps files.
 
-A worker that dies between the provider's answer and the end of the job leaves a file behind that the next one sends
-again: there may be two of the same name and content.
+The file arrives at least once. A worker that dies between the provider's answer and the end of the job leaves a file
+behind that the next one sends again, under the same name, with what the documents are by then.
 """
 
 import csv

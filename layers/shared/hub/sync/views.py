@@ -6,6 +6,7 @@ from hub.core import jsontext
 from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.clock import iso
+from hub.sync import fuses
 from hub.sync.jobs import PULL
 
 Json = dict[str, Any]
@@ -35,7 +36,8 @@ def job(item: Item) -> Json:
         "createdBy": item["createdBy"],
         "endpointId": item["endpointId"],
         "connectorVersion": item["connectorVersion"],
-        "params": jsontext.load(item["params"]),
+        "params": _params(item),
+        "partition": (item.get("partition") or {}).get("id"),
         "page": item["page"],
         "counters": counters,
         "incrementalFrom": item.get("incrementalFrom"),
@@ -43,11 +45,17 @@ def job(item: Item) -> Json:
         "nextAttemptAt": _next_attempt_at(item),
         "phase": item.get("phase", PULL),
         "phases": item.get("phases", [PULL]),
-        "deletesHeld": item["fuse"]["count"] if item.get("fuse") else 0,
+        "deletesHeld": fuses.count(item),
         "conflicts": item.get("conflicts", 0),
         "missedSlots": item.get("missedSlots", 0),
         **{name: item.get(name) for name in ("configId", "slot", "userId", "retryOf")},
     }
+
+
+def _params(item: Item) -> Json:
+    """Return what the caller gave, the parent that a list is read of among it."""
+    params, only = jsontext.load(item["params"]), item.get("only")
+    return {**params, only["param"]: only["value"]} if only else dict(params)
 
 
 def _next_attempt_at(item: Item) -> str | None:

@@ -21,7 +21,7 @@ from hub.core.tables import Put, Update, Write, key
 from hub.core.vault import Vault
 from hub.outbound.calls import Deferred
 from hub.outbound.retry import Sender
-from hub.sync import configs, job_events, jobs, pauses
+from hub.sync import configs, fuses, job_events, jobs, pauses
 from hub.sync.jobs import Cancelled, Claim, Gone
 
 Json = dict[str, Any]
@@ -49,7 +49,7 @@ class Noted:
 class Work:
     """What a run needs from the function it runs in; `remaining_ms` says how long that function may still live.
 
-    Up to `most_ahead` pages are fetched while those before them are stored.
+    Up to `most_ahead` pages are fetched while those before them are stored. `watch` tells how long a source takes.
     """
 
     resources: Resources
@@ -57,6 +57,7 @@ class Work:
     client: Sender
     remaining_ms: Callable[[], int]
     most_ahead: int = MOST_AHEAD
+    watch: Callable[[], float] = time.monotonic
 
     @property
     def keep_days(self) -> int:
@@ -74,7 +75,8 @@ class Work:
     def failed(self, held: Claim, error: HubError) -> None:
         """Decide what follows an error: the same call later, or the end of the job."""
         error = pauses.given_up(held.job, error)
-        fault = {"page": held.job["page"], "code": error.code, "reason": error.message}
+        at = {"partition": error.details["partition"]} if "partition" in error.details else {}
+        fault = {"page": held.job["page"], **at, "code": error.code, "reason": error.message}
         progress = {"errors": [*held.job["errors"], fault][-KEPT_ERRORS:]}
         try:
             if isinstance(error, Deferred):
@@ -82,7 +84,7 @@ class Work:
             elif error.retryable and held.job["hops"] < jobs.MAX_HOPS:
                 self.hand_on(held, _wait_s(held, error), progress, error.message)
             else:
-                noted = Noted("failed", error.message, {"code": error.code})
+                noted = Noted("failed", error.message, {"code": error.code, **at})
                 self.end(held, "FAILED", {**progress, "stopReason": "failed"}, noted)
         except Cancelled:
             self.end(held, "CANCELLED", progress, Noted("cancelled", "cancelled"))
@@ -128,7 +130,8 @@ class Work:
             return []
         job = {**held.job, **progress}
         ended = job_events.ended(job, status, message, job["counters"], self.keep_days)
-        held_back = [job_events.deletes_held(job, self.keep_days)] if job.get("fuse") and status == "COMPLETED" else []
+        blown = fuses.of(job) if status == "COMPLETED" else []
+        held_back = [job_events.deletes_held(job, fuse, self.keep_days) for fuse in blown]
         raised = [job_events.conflicts(job, self.keep_days)] if job.get("conflicts") and status == "COMPLETED" else []
         return [ended, *held_back, *raised]
 
@@ -206,7 +209,8 @@ def phase_of(job: Mapping[str, Any]) -> str:
 def phase_after(job: Mapping[str, Any]) -> str | None:
     """Return which of the job's phases follows the present one: `phases` lists them where there are several."""
     named, present = list(job.get("phases") or ()), phase_of(job)
-    present = "pull" if present == "delete" else present  # deleting what is gone is how a pull ends
+    if present == "delete" and present not in named:
+        present = "pull"  # deleting what is gone is how a pull ends
     following = named[named.index(present) + 1 :] if present in named else []
     return str(following[0]) if following else None
 

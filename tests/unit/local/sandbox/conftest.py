@@ -7,6 +7,9 @@ import pytest
 
 from local.sandbox.server import RunningSandbox, start
 
+# Certificates are read once, not for each client.
+TLS = httpx.create_ssl_context()
+
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[RunningSandbox]:
@@ -22,5 +25,5 @@ def sandbox(running: RunningSandbox) -> RunningSandbox:
 
 @pytest.fixture
 def api(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.url, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=sandbox.url, trust_env=False, timeout=10, verify=TLS) as client:
         yield client

@@ -106,6 +106,30 @@ def test_walk_meets_only_later_contacts_when_filtered(
     assert ids == [f"c{number:05d}" for number in range(9_701, 10_001)]
 
 
+NESTED = [(kind, walk) for kind, walk in REST_WALKS if kind != "nextlink"]
+
+
+@pytest.mark.parametrize(("kind", "walk"), NESTED, ids=[kind for kind, _ in NESTED])
+def test_walk_meets_every_contact_of_one_company_once(
+    api: httpx.Client, sandbox: RunningSandbox, kind: str, walk: Walk
+) -> None:
+    path, own = f"/v1/{kind}/companies/co0001/contacts", sandbox.world.contacts_of("co0001")
+    changed = sandbox.world.update_contact(own[-1].id, job_title="Pilot")
+
+    every = [contact["id"] for page in walk(api, path) for contact in page]
+    later = [contact["id"] for page in walk(api, path, updated_since=changed["updated_at"]) for contact in page]
+
+    assert every == [row.id for row in own]
+    assert later == [changed["id"]]
+
+
+def test_company_that_is_gone_has_no_list(api: httpx.Client, sandbox: RunningSandbox) -> None:
+    sandbox.world.delete_company("co0001")
+
+    assert api.get("/v1/cursor/companies/co0001/contacts").status_code == 404
+    assert api.get("/v1/companies/co0001/contacts").status_code == 404
+
+
 def test_changed_contact_passes_the_filter_of_the_latest_change(api: httpx.Client, sandbox: RunningSandbox) -> None:
     first = sandbox.world.update_contact("c00005", job_title="Pilot")
 

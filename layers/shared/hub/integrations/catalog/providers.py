@@ -6,19 +6,28 @@ and ways to connect), of which every version stays. What is JSON in an answer is
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hub.core import jsontext
 from hub.core.attributes import Item
+from hub.core.caller import Tenant
 from hub.core.errors import NotFound, ProviderNotFound
 from hub.core.tables import Key, Table, hub_key
 
 if TYPE_CHECKING:
-    from hub.core.vault import Secrets, Vault
+    from hub.core.vault import Secrets
 
 Json = dict[str, Any]
 
 KIND = "provider"
+
+
+class OpensSecrets(Protocol):
+    """The vault, or what was read of it together with whom the secrets belong to."""
+
+    def read(self, tenant: Tenant, kind: str, record_id: str) -> "Secrets": ...
+
+    def read_at(self, place: Key) -> "Secrets": ...
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,7 @@ def find_by_alias(config: Table, surface: str, name: str) -> ProviderEntry:
     raise ProviderNotFound
 
 
-def client_secret(vault: "Vault", entry: ProviderEntry) -> "Secrets":
+def client_secret(vault: OpensSecrets, entry: ProviderEntry) -> "Secrets":
     """Return the secret of the operator's OAuth client, by its place in a definition; {} where there is none."""
     return vault.read_at(provider_place(entry.id))
 

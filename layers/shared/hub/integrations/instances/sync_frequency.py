@@ -13,7 +13,7 @@ Json = dict[str, Any]
 LEAST_MS = 60_000
 MOST_MS = 366 * 24 * 3600 * 1000
 WORDS = {"hourly": "0 * * * ? *", "daily": "0 0 * * ? *"}
-_RATE = re.compile(r"rate\((\d{1,6}) (minute|hour|day)s?\)")
+_RATE = re.compile(r"rate\(([0-9]{1,6}) (minute|hour|day)s?\)")
 _CRON = re.compile(r"cron\(([^()]{11,200})\)")
 _UNIT_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 _MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
@@ -28,7 +28,7 @@ _FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
     ("year", 1970, 2199, []),
 )
 _SPECIAL: Mapping[str, re.Pattern[str]] = {
-    "day of month": re.compile(r"\?|L|LW|\d{1,2}W"),
+    "day of month": re.compile(r"\?|L|LW|(0?[1-9]|[12][0-9]|3[01])W"),
     "day of week": re.compile(r"\?|L|[1-7]L|[1-7]#[1-5]|(SUN|MON|TUE|WED|THU|FRI|SAT)(L|#[1-5])"),
 }
 _EXPECTED = "expected milliseconds (60000 or more), rate(5 minutes), cron(0 9 ? * MON-FRI *), hourly or daily"
@@ -86,7 +86,7 @@ def _is_field(text: str, name: str, bounds: tuple[int, int], words: list[str]) -
 def _is_item(text: str, bounds: tuple[int, int], words: list[str]) -> bool:
     """Say whether a text is `*`, a number, a range, or one of them with a step."""
     span, slash, step = text.partition("/")
-    if slash and not (step.isdigit() and 1 <= int(step[:6]) <= bounds[1]):
+    if slash and not (step.isascii() and step.isdigit() and len(step) <= 4 and 1 <= int(step) <= bounds[1]):
         return False
     first, dash, last = span.partition("-")
     ends = [first, last] if dash else [first]

@@ -14,6 +14,7 @@ from hub.core.errors import BadDefinition, IntegrationNotFound, Problem
 from hub.core.tables import Table
 from hub.integrations import custom, versions
 from hub.integrations.instances import integrations
+from hub.sync import configs
 from hub.webhooks.endpoints.addresses import check_allow_list
 from hub.webhooks.endpoints.endpoint_models import NewWebhookEndpoint
 from hub.webhooks.endpoints.verification import Verification, check_verification, verification_of_v1
@@ -29,7 +30,7 @@ SET_BY_HUB = frozenset(
 LONGEST_PATH = 200
 STANDARD = "standard-webhooks"
 _BASE64_KEYS = (STANDARD, "svix")
-_NO_SYNCS = "only a custom integration has syncs that a webhook can start"
+_NO_SYNCS = "only a custom integration has syncs that a webhook can start; name a sync configuration by configId"
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 
 
@@ -149,19 +150,36 @@ def _integration_problems(config: Table, tenant: Tenant, wanted: NewWebhookEndpo
         return [Problem("/integrationId", "expected an id, since an event triggers a sync")] if syncs else []
     try:
         integration = integrations.get(config, tenant, wanted.integrationId)
+        problems = list(_config_problems(config, tenant, wanted))
+        syncs = [index for index in syncs if wanted.eventRouting[index].config_id is None]
         if not syncs:
-            return []
+            return problems
         if not integration.get("isCustom"):
-            return [Problem(f"/eventRouting/{index}/action", _NO_SYNCS) for index in syncs]
+            return [*problems, *(Problem(f"/eventRouting/{index}/action", _NO_SYNCS) for index in syncs)]
         definition = _running(config, custom.get(config, tenant, wanted.integrationId))
     except IntegrationNotFound as missing:
         return [Problem("/integrationId", missing.message)]
     known = [each["id"] for each in definition["endpoints"]]
-    return [
+    return problems + [
         problem
         for index in syncs
         for problem in check_sync(wanted.eventRouting[index], f"/eventRouting/{index}", known)
     ]
+
+
+def _config_problems(table: Table, tenant: Tenant, wanted: NewWebhookEndpoint) -> Iterator[Problem]:
+    """Yield the rules that name a configuration which is none of this integration."""
+    for index, rule in enumerate(wanted.eventRouting):
+        if rule.config_id is not None and not _is_of(table, tenant, wanted.integrationId, rule.config_id):
+            expected = "expected a sync configuration of the integration"
+            yield Problem(f"/eventRouting/{index}/configId", expected)
+
+
+def _is_of(table: Table, tenant: Tenant, integration_id: str | None, config_id: str) -> bool:
+    try:
+        return bool(configs.get(table, tenant, config_id)["integrationId"] == integration_id)
+    except configs.SyncConfigNotFound:
+        return False
 
 
 def _running(config: Table, found: custom.CustomIntegration) -> Json:
