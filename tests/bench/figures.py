@@ -10,3 +10,8 @@ def show(name: str, value: float, unit: str, target: float, *, at_most: bool = T
 def note(name: str, value: float, unit: str) -> None:
     """Print a figure that has no target, beside the ones that need it to be understood."""
     print(f"{name}: {value:.2f}{unit}", flush=True)  # noqa: T201
+
+
+def missing(side: str) -> None:
+    """Say that a side is left out, and what puts it there."""
+    print(f"{side}: left out, it is not in .venv-dlt; `make .venv-dlt/made` installs it", flush=True)  # noqa: T201

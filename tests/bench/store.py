@@ -49,8 +49,8 @@ def _round(url: str) -> Round:
         return {
             **written,
             "sync, not stored": cost("hub_sync", url, "cursor", 0),
-            "sync, all new": cost("hub_stored_sync", url, "job_1", "created", aws_url=aws_url),
-            "sync, all unchanged": cost("hub_stored_sync", url, "job_2", "unchanged", aws_url=aws_url),
+            "sync, all new": cost("hub_pulled_sync", url, "job_1", "created", aws_url=aws_url),
+            "sync, all unchanged": cost("hub_pulled_sync", url, "job_2", "unchanged", aws_url=aws_url),
         }
 
 

@@ -1,20 +1,19 @@
 """A sync without a store against dlt and a bare loop over the same pages, then against the latency of a provider.
 
-dlt lives in an environment of its own, `.venv-dlt`, which `make bench` creates; without it that comparison is left out.
+dlt lives in an environment of its own, `.venv-dlt`; without it that comparison is left out.
 """
 
 from collections.abc import Sequence
 from statistics import median
 
 from hub.connector.ahead import MOST_AHEAD
-from tests.bench.figures import note, show
+from tests.bench.figures import missing, note, show
 from tests.bench.sides.contacts_api import PAGE_RECORDS
 from tests.bench.sides.measured import Cost
-from tests.bench.sides.processes import ROOT, cost, serving
+from tests.bench.sides.processes import DLT, cost, serving
 
 RECORDS, FEW_RECORDS = 100_000, 10_000
 ROUNDS = 3
-DLT = ROOT / ".venv-dlt" / "bin" / "python"
 DELAY_MS = 50
 SLOW_PAGES = 60
 
@@ -36,6 +35,8 @@ def show_quick(rounds: Sequence[Round], small: Cost) -> None:
     if "dlt" in rounds[0]:
         show("records/s against dlt", _rate(rounds, "hub", "dlt"), "x", 5, at_most=False)
         note("records/s against dlt without a pipeline", _rate(rounds, "hub", "dlt, source alone"), "x")
+    else:
+        missing("dlt")
     peak = max(each["hub"].peak_mib for each in rounds)
     show("peak memory", peak, " MiB", 90)
     show("peak memory against a tenth of the records", peak / small.peak_mib, "x", 1.1)

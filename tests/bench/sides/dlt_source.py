@@ -13,6 +13,7 @@ from dlt.sources.rest_api import rest_api_source
 
 from tests.bench.sides.measured import told
 
+PAGING = {"cursor_path": "paging.next", "cursor_param": "cursor"}
 STATUS = {"ACTIVE": "active", "INACTIVE": "archived", "DELETED": "deleted"}
 
 
@@ -29,13 +30,15 @@ def mapped(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def source(url: str) -> Any:
-    paginator = {"type": "cursor", "cursor_path": "paging.next", "cursor_param": "cursor"}
+def source(url: str, paging: dict[str, str], **hints: str) -> Any:
+    """Return the source with the contacts as its one resource; `hints` say how a destination keeps them."""
+    paginator = {"type": "cursor", **paging}
     endpoint = {"path": "contacts", "params": {"limit": 200}, "data_selector": "results", "paginator": paginator}
+    contacts = {"name": "contacts", "endpoint": endpoint, "processing_steps": [{"map": mapped}], **hints}
     return rest_api_source(
         {
             "client": {"base_url": url, "auth": {"type": "bearer", "token": "the-token-of-the-contacts"}},
-            "resources": [{"name": "contacts", "endpoint": endpoint, "processing_steps": [{"map": mapped}]}],
+            "resources": [contacts],
         }
     )
 
@@ -48,12 +51,12 @@ def load(url: str) -> int:
     lightest = dlt.destination(nowhere, batch_size=0, skip_dlt_columns_and_tables=True, max_table_nesting=0)
     with tempfile.TemporaryDirectory() as folder:
         pipeline = dlt.pipeline("bench", destination=lightest, pipelines_dir=folder)
-        pipeline.run(source(url))
+        pipeline.run(source(url, PAGING))
         return int(pipeline.last_trace.last_normalize_info.row_counts["contacts"])
 
 
 def iterate(url: str) -> int:
-    return sum(1 for _ in source(url).resources["contacts"])
+    return sum(1 for _ in source(url, PAGING).resources["contacts"])
 
 
 if __name__ == "__main__":

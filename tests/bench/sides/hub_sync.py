@@ -1,6 +1,7 @@
 """The hub's side of a sync without a store: fetch, page, select, map eight fields.
 
-`python -m tests.bench.sides.hub_sync <url> <cursor|page|offset> <most pages ahead>`
+`python -m tests.bench.sides.hub_sync <url> <cursor|page|offset|after> <most pages ahead>`: `after` is how the
+sandbox pages.
 """
 
 import sys
@@ -20,6 +21,7 @@ Json = dict[str, Any]
 TOKEN = "the-token-of-the-contacts"
 PAGINATION: dict[str, Json] = {
     "cursor": {"cursorParam": "cursor", "cursorPath": "$.paging.next", "limitParam": "limit"},
+    "after": {"type": "cursor", "cursorParam": "after", "cursorPath": "$.paging.next.after", "limitParam": "limit"},
     "page": {"pageParam": "page", "pageSizeParam": "limit"},
     "offset": {"offsetParam": "offset", "limitParam": "limit"},
 }

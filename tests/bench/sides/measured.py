@@ -1,6 +1,7 @@
 """What one side of a comparison cost its process, told as one line of JSON."""
 
 import json
+import os
 import resource
 import sys
 import time
@@ -9,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 KIB_OF_MAXRSS = 1 if sys.platform != "darwin" else 1 / 1024
+PROC = Path("/proc")
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,19 @@ def told(work: Callable[[], int]) -> None:
 
 def peak_mib() -> float:
     """Return the most memory the process has had; Linux's ru_maxrss is not it, as it begins with the parent's size."""
-    status = Path("/proc/self/status")
-    if not status.exists():
+    if not PROC.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB_OF_MAXRSS / 1024
-    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return peak_mib_of("self")
+
+
+def peak_mib_of(pid: int | str) -> float:
+    """Return the most memory that a process has had so far."""
+    status = (PROC / str(pid) / "status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) / 1024
+
+
+def cpu_s_of(pid: int) -> float:
+    """Return the CPU seconds that a process has taken so far, to a hundredth."""
+    after_name = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")

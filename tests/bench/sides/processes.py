@@ -7,10 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.bench.sides.measured import Cost
 
 ROOT = Path(__file__).parents[3]
+# An environment of its own, which `make bench` creates.
+DLT = ROOT / ".venv-dlt" / "bin" / "python"
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "bench",
     "AWS_SECRET_ACCESS_KEY": "bench",
@@ -32,10 +35,20 @@ def serving(side: str, *arguments: object) -> Iterator[str]:
 
 def cost(side: str, *arguments: object, python: str | Path = sys.executable, aws_url: str = "") -> Cost:
     """Run a side to its end and return what it cost; AWS is at `aws_url` for it."""
+    return Cost(**_last_line(_command(python, side, arguments), aws_url))
+
+
+def costs(side: str, *arguments: object) -> dict[str, Cost]:
+    """Run a side that measures several works, to its end, and return what each cost by its name."""
+    told = _last_line(_command(sys.executable, side, arguments), "")
+    return {name: Cost(**each) for name, each in told.items()}
+
+
+def _last_line(command: list[str], aws_url: str) -> dict[str, Any]:
     environment = os.environ | ENVIRONMENT | {"AWS_ENDPOINT_URL": aws_url}
-    command = _command(python, side, arguments)
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, env=environment)
-    return Cost(**json.loads(done.stdout.splitlines()[-1]))
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
 
 
 def _command(python: str | Path, side: str, arguments: tuple[object, ...]) -> list[str]:
