@@ -146,8 +146,9 @@ def delete(request: Request) -> Answer:
 )
 def sync(request: Request) -> Answer:
     """Start a sync of one endpoint; the job runs page by page in a worker."""
-    from hub.sync import start, views  # the connector engine: loaded by this route alone
+    from hub.sync import views
     from hub.sync.models import SyncRequest
+    from hub.sync.starts import start  # the connector engine: loaded by this route alone
 
     wanted = request.parsed(SyncRequest)
     job = start.start(request.change, _found(request), wanted, request.resources.settings.sync_interval_s)

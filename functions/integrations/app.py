@@ -8,7 +8,7 @@ from hub.core.caller import admins, members
 from hub.core.errors import IntegrationNotFound
 from hub.core.listing import page_of
 from hub.integrations.instances import beside, chosen, edge, views_cards, views_teams, views_tenant, views_v1
-from hub.sync import own_schedule
+from hub.sync.configs import own_schedule
 
 if TYPE_CHECKING:
     from hub.integrations.instances.beside import Instance

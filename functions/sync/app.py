@@ -11,7 +11,10 @@ from hub.core.errors import BadRequest
 from hub.core.listing import page_of
 from hub.core.tables import ConditionFailed
 from hub.integrations.instances import edge
-from hub.sync import config_views, configs, jobs, retrying, views
+from hub.sync import job_logs, jobs, views
+from hub.sync.configs import configs
+from hub.sync.configs import views as config_views
+from hub.sync.starts import retrying
 
 if TYPE_CHECKING:
     from hub.integrations.connected import Connected
@@ -28,8 +31,8 @@ CARDS = members()
 READ_DOCUMENTS = members("contacts:read")
 WRITE_DOCUMENTS = members("contacts:write")
 TEAM = "/api/v1/teams/{teamId}/sync-configs"
-CONFIG = "hub.sync.config_models:SyncConfiguration"
-CONFLICTS = "hub.sync.conflict_models"
+CONFIG = "hub.sync.configs.models:SyncConfiguration"
+CONFLICTS = "hub.sync.two_way.models"
 STATUSES = ("PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED")
 PAGE = {"limit": "How many, 1 to 100", "cursor": "Where to go on"}
 SORTABLE = ("createdAt", "updatedAt", "name")
@@ -66,7 +69,7 @@ def cancel(request: Request) -> Answer:
 def logs(request: Request) -> Answer:
     """List what a sync job did, page by page, oldest first."""
     page = request.page()
-    lines, has_more = jobs.logs(request.resources.tables, _found(request), page.limit, page.after)
+    lines, has_more = job_logs.lines(request.resources.tables, _found(request), page.limit, page.after)
     return ok(request.uncounted("data", lines, views.log_line, has_more))
 
 
@@ -77,7 +80,7 @@ def _found(request: Request) -> Item:
 @api.route("POST", "/api/v1/sync-jobs/{id}/retry", access=WRITE, rate="documents", status=202, answer=JOB)
 def retry(request: Request) -> Answer:
     """Retry a failed or cancelled sync job: a new job goes on from its last position."""
-    from hub.sync import start
+    from hub.sync.starts import start
 
     return _begun(request, start.retry(request.change, _found(request)))
 
@@ -93,7 +96,7 @@ def retry(request: Request) -> Answer:
 )
 def begin(request: Request) -> Answer:
     """Start a sync of an integration, of all records of an entity or of changes; or run a configuration now."""
-    from hub.sync import started_by_hand
+    from hub.sync.starts import by_hand as started_by_hand
 
     interval_s = request.resources.settings.sync_interval_s
     job = started_by_hand.begin(request.change, request.path["id"], request.json_object(), interval_s)
@@ -128,7 +131,7 @@ def list_jobs(request: Request) -> Answer:
 )
 def sync_cards(request: Request) -> Answer:
     """Send the tenant's contacts to a provider that the user has connected; waits up to 20 seconds for the end."""
-    from hub.sync import cards, start
+    from hub.sync.starts import cards, start
 
     tables = request.resources.tables
     found = cards.find(tables.config, request.caller, request.path["provider"])
@@ -152,13 +155,13 @@ def sync_cards(request: Request) -> Answer:
     access=WRITE,
     rate="integration",
     status=201,
-    body="hub.sync.config_models:NewSyncConfig",
+    body="hub.sync.configs.models:NewSyncConfig",
     answer=CONFIG,
 )
 def create_config(request: Request) -> Answer:
     """Create a sync configuration: what of an integration is synced, which way, and how often."""
-    from hub.sync import config_checks
-    from hub.sync.config_models import NewSyncConfig
+    from hub.sync.configs import checks as config_checks
+    from hub.sync.configs.models import NewSyncConfig
 
     _must_be_own_team(request)
     body = request.parsed(NewSyncConfig)
@@ -191,13 +194,13 @@ def get_config(request: Request) -> Answer:
     TEAM + "/{configId}",
     access=WRITE,
     rate="integration",
-    body="hub.sync.config_models:SyncConfigPatch",
+    body="hub.sync.configs.models:SyncConfigPatch",
     answer=CONFIG,
 )
 def update_config(request: Request) -> Answer:
     """Change a sync configuration; what is left out stays, null gives back what the hub derives."""
-    from hub.sync import config_checks
-    from hub.sync.config_models import SyncConfigPatch
+    from hub.sync.configs import checks as config_checks
+    from hub.sync.configs.models import SyncConfigPatch
 
     current = _config(request)
     request.must_match(current["version"])
@@ -212,7 +215,7 @@ def update_config(request: Request) -> Answer:
 @api.route("DELETE", TEAM + "/{configId}", access=WRITE, rate="integration", status=204)
 def delete_config(request: Request) -> Answer:
     """Delete a sync configuration; documents stay, and a sync that runs goes on to its end."""
-    from hub.sync import config_checks
+    from hub.sync.configs import checks as config_checks
 
     current = _config(request)
     request.must_match(current["version"])
@@ -227,11 +230,11 @@ def delete_config(request: Request) -> Answer:
     access=WRITE,
     rate="integration",
     status=204,
-    body="hub.sync.config_models:SyncAttempt",
+    body="hub.sync.configs.models:SyncAttempt",
 )
 def log_attempt(request: Request) -> Answer:
     """Note a sync that was done elsewhere: it counts in the metrics, and a success sets lastSyncAt."""
-    from hub.sync.config_models import SyncAttempt
+    from hub.sync.configs.models import SyncAttempt
 
     current = _config(request)
     configs.log_attempt(request.change, current, success=request.parsed(SyncAttempt).success)
@@ -248,7 +251,7 @@ def log_attempt(request: Request) -> Answer:
 )
 def list_conflicts(request: Request) -> Answer:
     """List the conflicts of syncs that go both ways, for who may read documents: what waits, or what was decided."""
-    from hub.sync import conflicts
+    from hub.sync.two_way import conflicts
 
     READ_DOCUMENTS.admit(request.caller)
     wanted, page = conflicts.wanted(request.query), request.page()
@@ -267,8 +270,8 @@ def list_conflicts(request: Request) -> Answer:
 )
 def resolve_conflict(request: Request) -> Answer:
     """Decide a conflict, for who may write documents: the document gets the value at once, the provider later."""
-    from hub.sync import conflicts, resolving
-    from hub.sync.conflict_models import Resolution
+    from hub.sync.two_way import conflicts, resolving
+    from hub.sync.two_way.models import Resolution
 
     WRITE_DOCUMENTS.admit(request.caller)
     body = request.parsed(Resolution)
@@ -279,7 +282,7 @@ def resolve_conflict(request: Request) -> Answer:
 
 def _begun(request: Request, job: Item) -> Answer:
     """Commit a new job and let it begin."""
-    from hub.sync import start
+    from hub.sync.starts import start
 
     return start.begun(request.change, request.resources, job, accepted(views.job(job)))
 
@@ -306,7 +309,7 @@ def _connected(request: Request, integration_id: str, user: str | None) -> "Conn
 
 def _running(request: Request, integration_id: str, user: str | None) -> "Connected":
     """Return an integration as its syncs run it."""
-    from hub.sync import orders
+    from hub.sync.starts import orders
 
     return orders.to_run(request.resources.tables.config, _connected(request, integration_id, user))
 

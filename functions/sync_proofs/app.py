@@ -23,12 +23,12 @@ PAGE = {"limit": "How many, 1 to 100", "cursor": "Where to go on"}
     "/api/v1/sync-jobs/{id}/proof",
     access=READ,
     rate="documents",
-    answer="hub.sync.proof_models:Proof",
+    answer="hub.sync.proof.models:Proof",
     query={"against": "Another job of the same entity: which documents differ between the ends of both"},
 )
 def prove(request: Request) -> Answer:
     """Show that what a sync job has read adds up, with samples; `against` another job, what has changed between."""
-    from hub.sync import proof
+    from hub.sync.proof import proof
 
     tables, job = request.resources.tables, _found(request)
     found = proof.of(tables, job)
@@ -52,13 +52,13 @@ def approve_deletes(request: Request) -> Answer:
     access=WRITE,
     rate="documents",
     status=202,
-    body="hub.sync.proof_models:RevertRequest",
-    answer="hub.sync.proof_models:Reverted",
+    body="hub.sync.proof.models:RevertRequest",
+    answer="hub.sync.proof.models:Reverted",
 )
 def revert(request: Request) -> Answer:
     """Take back what a sync job changed, where nothing changed it since; with `preview` only say what that would be."""
-    from hub.sync import revert
-    from hub.sync.proof_models import RevertRequest
+    from hub.sync.proof import revert
+    from hub.sync.proof.models import RevertRequest
 
     job = _found(request)
     if request.parsed(RevertRequest).preview:
@@ -71,12 +71,12 @@ def revert(request: Request) -> Answer:
     "/api/v1/integrations/{id}/quarantine",
     access=READ,
     rate="documents",
-    answer="hub.sync.proof_models:QuarantinePage",
+    answer="hub.sync.proof.models:QuarantinePage",
     query={**PAGE, "entity": "Only the records of this entity"},
 )
 def list_quarantine(request: Request) -> Answer:
     """List the records that were not stored as they came, with the reasons, for who may read documents too."""
-    from hub.sync import quarantine
+    from hub.sync.pull import quarantine
 
     READ_DOCUMENTS.admit(request.caller)
     edge.found(request)
@@ -93,14 +93,14 @@ def list_quarantine(request: Request) -> Answer:
     access=WRITE,
     rate="integration",
     status=202,
-    body="hub.sync.proof_models:QuarantineRetry",
+    body="hub.sync.proof.models:QuarantineRetry",
     answer=JOB,
 )
 def retry_quarantine(request: Request) -> Answer:
     """Run the records of the quarantine again, by the mapping and the contract that stand now."""
     from hub.integrations import connected
-    from hub.sync import requeue
-    from hub.sync.proof_models import QuarantineRetry
+    from hub.sync.proof.models import QuarantineRetry
+    from hub.sync.pull import requeue
 
     body = request.parsed(QuarantineRetry)
     tenant, user = request.caller.tenant, request.caller.user
@@ -114,6 +114,6 @@ def _found(request: Request) -> Item:
 
 def _begun(request: Request, job: Item) -> Answer:
     """Commit a new job and let it begin."""
-    from hub.sync import start
+    from hub.sync.starts import start
 
     return start.begun(request.change, request.resources, job, accepted(views.job(job)))

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from hub.core.resources import resources
-from hub.sync.scheduler import Scheduler
+from hub.sync.configs.scheduler import Scheduler
 
 # Of the 50 seconds that the function may take.
 BUDGET_S = 40

@@ -8,8 +8,8 @@ from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.resources import resources
 from hub.core.tables import key
-from hub.sync import configs
-from hub.sync.scheduler import Scheduler
+from hub.sync.configs import configs
+from hub.sync.configs.scheduler import Scheduler
 from tests.api.conftest import Hub, Reply
 from tests.api.sync_work import Provider, Sync, connector, contacts
 

@@ -12,8 +12,8 @@ from hub.core.caller import Tenant
 from hub.core.queues import Hint
 from hub.core.resources import resources
 from hub.outbound.calls import Call, Reply
+from hub.sync.configs.scheduler import Scheduler
 from hub.sync.run import Worker
-from hub.sync.scheduler import Scheduler
 from tests.api.conftest import Hub, make_integration
 from tests.api.sync_work import vault
 

@@ -11,9 +11,9 @@ from hub.core.queues import Hint
 from hub.core.resources import resources
 from hub.integrations import connected
 from hub.outbound.calls import Call, Reply
-from hub.sync import start
 from hub.sync.models import SyncRequest
 from hub.sync.run import Worker
+from hub.sync.starts import start
 from tests.api import connecting
 from tests.api.calls_work import operate, proxied
 from tests.api.conftest import Cloud, Hub, lose_connection

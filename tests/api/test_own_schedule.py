@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hub.core import clock
-from hub.sync.config_models import SyncConfiguration
+from hub.sync.configs.models import SyncConfiguration
 from tests.api.config_work import Configs, configs_of
 from tests.api.conftest import Hub, Reply, StoppedClock
 from tests.api.instances import CANARY, V1, Json, created_v1, plain, pointers, provider

@@ -8,7 +8,7 @@ import pytest
 
 from hub.core import clock
 from hub.outbound.calls import Call, Reply
-from hub.sync import halving
+from hub.sync.push import halving
 from tests.api.conftest import Hub
 from tests.api.push_work import Crm, Json, Pushes, counts, listing, reply, writing
 

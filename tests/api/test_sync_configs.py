@@ -7,7 +7,7 @@ import pytest
 from hub.core.caller import Tenant
 from hub.core.resources import resources
 from hub.core.tables import key
-from hub.sync.config_models import SyncConfiguration
+from hub.sync.configs.models import SyncConfiguration
 from tests.api.config_work import Configs, configs_of, endpoints, wanted
 from tests.api.conftest import Hub, Reply, StoppedClock
 from tests.api.instances import pointers, refused

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hub.core import clock
-from hub.sync.conflict_models import SyncConflict, SyncConflictPage
+from hub.sync.two_way.models import SyncConflict, SyncConflictPage
 from tests.api.conftest import Hub
 from tests.api.push_work import DELETING, Json, Pushes, listing, writing
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from hub.outbound.calls import Call, Reply
-from hub.sync.parents import Found
-from hub.sync.partitions import Partition, Partitions
-from hub.sync.state import State
+from hub.sync.pull.parents import Found
+from hub.sync.pull.partitions import Partition, Partitions
+from hub.sync.pull.state import State
 from tests.api.conftest import Hub, StoppedClock
 from tests.api.partition_work import HOUR_S, Desk, Json, Tickets, at, comment_list, comments, ticket_list
 from tests.api.sync_work import Sync, counted, status

@@ -7,7 +7,7 @@ import pytest
 from hub.core.caller import Tenant
 from hub.core.resources import resources
 from hub.core.tables import partition
-from hub.sync import proof as prove
+from hub.sync.proof import proof as prove
 from tests.api.conftest import Hub
 from tests.api.sync_work import Provider, Sync, contacts
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hub.sync import revert
+from hub.sync.proof import revert
 from tests.api.conftest import Hub
 from tests.api.sync_work import Provider, Sync, contacts, counted
 

@@ -9,7 +9,7 @@ from hub.core.caller import Tenant
 from hub.core.resources import resources
 from hub.core.tables import Delete, key
 from hub.sync import jobs
-from hub.sync.scheduler import Scheduler
+from hub.sync.configs.scheduler import Scheduler
 from tests.api.config_work import Configs, configs_of
 from tests.api.conftest import Hub, StoppedClock
 from tests.api.sync_work import recorded, status

@@ -9,7 +9,7 @@ import pytest
 from hub import document_reads, documents
 from hub.core.caller import Tenant
 from hub.core.tables import Table
-from hub.sync import pull
+from hub.sync.pull import pull
 from tests.api.conftest import Hub, just_before
 from tests.api.sync_work import Json, Provider, Sync, connector, contacts, counted, recorded, status
 

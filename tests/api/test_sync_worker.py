@@ -10,7 +10,7 @@ from hub.core.attributes import Item
 from hub.core.caller import Tenant
 from hub.core.resources import resources
 from hub.core.tables import key
-from hub.sync import jobs
+from hub.sync import job_logs, jobs
 from hub.sync.models import SyncJob
 from tests.api.conftest import Hub, StoppedClock, just_before
 from tests.api.sync_work import LEASE_S, Json, Provider, Sync, connector, contacts, counted, recorded, status
@@ -288,11 +288,11 @@ def test_worker_that_lost_its_lease_changes_nothing(sync: Sync, stopped_clock: S
     ]
     for write in late_writes:
         with pytest.raises(jobs.LeaseLost):
-            write(jobs.log_line(tables, first, "page", "late", {}, 1))
+            write(job_logs.line(tables, first, "page", "late", {}, 1))
 
     assert stored_job(sync, job_id) == before
     assert lines(sync, job_id) == []
-    jobs.checkpoint(tables, second, progress, jobs.log_line(tables, second, "page", "in time", {}, 1), LEASE_S)
+    jobs.checkpoint(tables, second, progress, job_logs.line(tables, second, "page", "in time", {}, 1), LEASE_S)
     assert stored_job(sync, job_id)["page"] == 1
     assert [line["message"] for line in lines(sync, job_id)] == ["in time"]
 

@@ -7,7 +7,7 @@ import pytest
 from hub.core import clock
 from hub.core.tables import Put, Table
 from hub.outbound.calls import Reply
-from hub.sync import conflicts, links
+from hub.sync.two_way import conflicts, links
 from tests.api.conftest import Hub
 from tests.api.push_work import DELETING, FIELDS, Json, Pushes, counts, listing, reply, writing
 
@@ -196,7 +196,7 @@ def test_conflict_that_is_too_large_to_be_kept_is_told_and_overwrites_nothing(bo
 def test_record_with_more_conflicts_than_a_transaction_takes_does_not_stop_the_sync(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.sync.two_way.MOST_TOLD", 2)
+    monkeypatch.setattr("hub.sync.two_way.two_way.MOST_TOLD", 2)
     pushes = Pushes(hub)
     pushes.connect(listing(), writing())
     pushes.crm.records["d1"] = dict.fromkeys(FIELDS, "there")

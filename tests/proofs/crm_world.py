@@ -27,10 +27,12 @@ from hub.core.vault import Vault
 from hub.integrations import connected, define
 from hub.outbound.calls import Call, Reply
 from hub.outbound.guard import Guard
-from hub.sync import conflicts, jobs, resolving, start
-from hub.sync.choosing import Sought
-from hub.sync.orders import Order
+from hub.sync import jobs
 from hub.sync.run import Worker
+from hub.sync.starts import start
+from hub.sync.starts.choosing import Sought
+from hub.sync.starts.orders import Order
+from hub.sync.two_way import conflicts, resolving
 from tests.proofs.memory_cloud import MemoryCloud, Trouble
 from tests.proofs.turns import Killed, Turns
 

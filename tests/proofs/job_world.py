@@ -28,12 +28,14 @@ from hub.core.vault import Vault
 from hub.integrations import connected, define
 from hub.outbound.calls import Call, Reply
 from hub.outbound.guard import Guard
-from hub.sync import jobs, proof, start
-from hub.sync.choosing import Sought
-from hub.sync.deletes import Sweep
-from hub.sync.orders import Order
+from hub.sync import jobs
+from hub.sync.proof import proof
+from hub.sync.pull.deletes import Sweep
+from hub.sync.pull.state import State
 from hub.sync.run import Worker
-from hub.sync.state import State
+from hub.sync.starts import start
+from hub.sync.starts.choosing import Sought
+from hub.sync.starts.orders import Order
 from tests.proofs.memory_cloud import MemoryCloud, Message, Trouble
 from tests.proofs.turns import Killed, Turns
 

@@ -15,8 +15,9 @@ from hub.core.journal import Change
 from hub.core.tables import CALL_FAILED, IS_NEW, Delete, Put, Tables, Update, key
 from hub.integrations.catalog.seeding import seed
 from hub.providers.provider_files import ProviderFile
-from hub.sync import configs, jobs
-from hub.sync.scheduler import Scheduler
+from hub.sync import jobs
+from hub.sync.configs import configs
+from hub.sync.configs.scheduler import Scheduler
 from tests.proofs.connection_world import PROVIDER
 from tests.proofs.memory_cloud import MemoryCloud, Trouble
 from tests.proofs.turns import Killed, Turns

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from hub.core.attributes import encode_item
-from hub.sync import jobs, seen
-from hub.sync.deletes import Sweep
+from hub.sync import jobs
 from hub.sync.jobs import Claim
-from hub.sync.state import feed_of
+from hub.sync.pull import seen
+from hub.sync.pull.deletes import Sweep
+from hub.sync.pull.state import feed_of
 from tests.proofs.job_world import ADA, KIND, MIRRORED, PLENTY_MS, JobWorld, Source, connector, worlds
 from tests.proofs.memory_tables import place_of
 

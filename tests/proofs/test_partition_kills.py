@@ -12,7 +12,7 @@ import pytest
 
 from hub.core import clock
 from hub.outbound.calls import Call, Reply
-from hub.sync.partitions import Partition, Partitions
+from hub.sync.pull.partitions import Partition, Partitions
 from tests.api.conftest import Cloud, Hub
 from tests.proofs.conftest import Killed, Killer, Provider, Runs, definition
 
@@ -141,7 +141,7 @@ class Forgetful(Partitions):
 def test_mutant_that_forgets_the_parent_is_not_exact(
     cloud: Cloud, killer: Killer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.sync.pull.Partitions", Forgetful)
+    monkeypatch.setattr("hub.sync.pull.pull.Partitions", Forgetful)
     found = []
     for step in range(14, 30, 4):
         runs, job_id = begun(cloud, f"forgets-{step}")

@@ -16,7 +16,9 @@ from hub.core.attributes import Item
 from hub.core.tables import Put
 from hub.integrations import connected, define
 from hub.outbound.guard import Guard
-from hub.sync import approvals, deletes, requeue, revert
+from hub.sync import approvals
+from hub.sync.proof import revert
+from hub.sync.pull import deletes, requeue
 from tests.proofs.job_mutants import counters_apart
 from tests.proofs.job_world import (
     ADA,

@@ -17,8 +17,10 @@ import pytest
 from hub import documents
 from hub.core.attributes import Item
 from hub.outbound.calls import Call, Reply
-from hub.sync import approvals, deletes, held_deletes, jobs, releases, upcoming
-from hub.sync.held_deletes import Ledger
+from hub.sync import approvals, jobs
+from hub.sync.pull import deletes
+from hub.sync.push import held_deletes, releases, upcoming
+from hub.sync.push.held_deletes import Ledger
 from tests.proofs.job_mutants import checkpoint_first, counters_apart
 from tests.proofs.job_world import (
     ADA,

@@ -12,8 +12,8 @@ from hub.core.errors import Retryable
 from hub.core.resources import resources
 from hub.documents import Incoming
 from hub.outbound.client import Call, Reply
-from hub.sync import push, upcoming
 from hub.sync.jobs import Claim
+from hub.sync.push import push, upcoming
 from hub.sync.working import Noted
 from tests.api.conftest import Cloud, Hub
 from tests.proofs.conftest import Killed, Killer, Runs, definition

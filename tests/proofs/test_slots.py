@@ -16,9 +16,9 @@ from hub.core.caller import Tenant
 from hub.core.ids import new_id
 from hub.core.journal import Change
 from hub.core.tables import Update
-from hub.sync import scheduler
-from hub.sync.scheduler import Scheduler, in_turns
-from hub.sync.schedules import Turn
+from hub.sync.configs import scheduler
+from hub.sync.configs.scheduler import Scheduler, in_turns
+from hub.sync.configs.schedules import Turn
 from tests.proofs.memory_cloud import Trouble
 from tests.proofs.slot_world import EVERY_S, SlotWorld, faults
 

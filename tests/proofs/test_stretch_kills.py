@@ -14,9 +14,9 @@ import pytest
 from hub import documents
 from hub.core.attributes import Item, encode_item
 from hub.sync.jobs import Claim
-from hub.sync.pull import Pull, Stored
+from hub.sync.pull.pull import Pull, Stored
+from hub.sync.pull.stretches import Taken
 from hub.sync.run import Worker
-from hub.sync.stretches import Taken
 from hub.sync.working import Noted
 from tests.proofs.job_world import ADA, KIND, JobWorld, Json, Source, connector, counted, faults_of, listing, worlds
 

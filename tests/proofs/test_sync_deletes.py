@@ -10,13 +10,13 @@ import pytest
 
 from hub import documents
 from hub.outbound.client import Call, Reply
-from hub.sync import deletes, seen
-from hub.sync.deletes import Sweep
 from hub.sync.jobs import Claim
-from hub.sync.pull import Pull, Stored
+from hub.sync.pull import deletes, seen
+from hub.sync.pull.deletes import Sweep
+from hub.sync.pull.pull import Pull, Stored
+from hub.sync.pull.state import State
+from hub.sync.pull.stretches import Taken
 from hub.sync.run import Worker
-from hub.sync.state import State
-from hub.sync.stretches import Taken
 from hub.sync.working import Work, walk
 from tests.api.conftest import Cloud, Hub
 from tests.proofs.conftest import Killed, Killer, Provider, Runs, contacts, definition

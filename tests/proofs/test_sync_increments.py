@@ -16,10 +16,10 @@ import pytest
 
 from hub.core import clock
 from hub.outbound.calls import Call, Reply
-from hub.sync import increments
+from hub.sync.pull import increments
+from hub.sync.pull.state import State
+from hub.sync.pull.state import after as state_after
 from hub.sync.run import Worker
-from hub.sync.state import State
-from hub.sync.state import after as state_after
 from tests.api.conftest import Cloud, Hub
 from tests.proofs.conftest import Provider, Runs, definition
 

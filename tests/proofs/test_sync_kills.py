@@ -9,7 +9,7 @@ import pytest
 
 from hub.core.tables import Table, Tables
 from hub.sync.jobs import Claim
-from hub.sync.pull import Pull
+from hub.sync.pull.pull import Pull
 from hub.sync.run import Worker
 from tests.api.conftest import Cloud, Hub
 from tests.proofs.conftest import Killed, Killer, Provider, Runs, contacts, definition

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from hub.core import clock
-from hub.sync import merge as merging
-from hub.sync import sending, two_way
+from hub.sync.push import sending
+from hub.sync.two_way import merge as merging
+from hub.sync.two_way import two_way
 from tests.proofs.crm_world import FIELDS, Crm, World
 
 RULES = ("local", "remote")

@@ -18,7 +18,8 @@ from hub.core import clock
 from hub.core.attributes import Item
 from hub.core.journal import Change
 from hub.outbound.calls import Call, Reply
-from hub.sync import jobs, uploads
+from hub.sync import jobs
+from hub.sync.push import uploads
 from hub.sync.run import Worker
 from tests.proofs.job_world import KIND, TYPED, JobWorld, Json, connector, counted, faults_of, worlds
 

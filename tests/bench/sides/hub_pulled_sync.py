@@ -15,8 +15,8 @@ from hub.core.resources import Resources
 from hub.core.vault import Vault
 from hub.outbound.client import Client
 from hub.sync.jobs import Claim, Counters
-from hub.sync.pull import Pull
-from hub.sync.state import State
+from hub.sync.pull.pull import Pull
+from hub.sync.pull.state import State
 from hub.sync.working import Noted, Work
 from tests.bench.sides.hub_sync import loopback_client, run_over
 from tests.bench.sides.measured import told

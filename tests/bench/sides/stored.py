@@ -11,7 +11,7 @@ from hub.core.caller import Tenant
 from hub.core.config import Settings
 from hub.core.resources import Resources
 from hub.core.tables import Tables
-from hub.sync import jobs
+from hub.sync import job_logs, jobs
 from hub.sync.jobs import Claim, Counters
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ class Store:
             "counters": asdict(Counters.of(before).plus(Counters(read=len(outcomes), **counts))),
             "errors": before["errors"],
         }
-        log = jobs.log_line(self.tables, self.held, "page", "page stored", {**facts, **counts}, KEEP_DAYS)
+        log = job_logs.line(self.tables, self.held, "page", "page stored", {**facts, **counts}, KEEP_DAYS)
         self.held = jobs.checkpoint(self.tables, self.held, progress, log, LEASE_S)
 
     def done(self, outcome: str) -> int:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from hub.integrations.instances import sync_frequency
-from hub.sync import cron
-from hub.sync.cron import cron_of
+from hub.sync.configs import cron
+from hub.sync.configs.cron import cron_of
 
 
 def times(expression: str, after: str, count: int, zone: str = "UTC") -> list[str]:

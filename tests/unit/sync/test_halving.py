@@ -7,7 +7,7 @@ import pytest
 from hub.connector.batch_cutting import Batch, Item
 from hub.connector.batches import BatchResult, RecordResult
 from hub.core.errors import Refused, Retryable
-from hub.sync.halving import MOST_REFUSED, Halving
+from hub.sync.push.halving import MOST_REFUSED, Halving
 
 
 class Provider:

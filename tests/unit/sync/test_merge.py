@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.mapping.paths import MISSING
-from hub.sync.merge import WHOLE, Rule, Rules, merge, same
+from hub.sync.two_way.merge import WHOLE, Rule, Rules, merge, same
 
 Json = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.sync.schedules import MOST_MISSED, Schedule, part_of, turn
+from hub.sync.configs.schedules import MOST_MISSED, Schedule, part_of, turn
 
 ANCHOR_S = 1_800_000_000.0
 

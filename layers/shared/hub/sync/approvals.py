@@ -7,8 +7,10 @@ from hub.core.attributes import Item
 from hub.core.errors import Conflict
 from hub.core.journal import Change
 from hub.core.tables import Update
-from hub.sync import fuses, jobs, orders, two_way
-from hub.sync.state import State
+from hub.sync import fuses, jobs
+from hub.sync.pull.state import State
+from hub.sync.starts import orders
+from hub.sync.two_way import two_way
 
 Json = dict[str, Any]
 

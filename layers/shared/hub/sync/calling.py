@@ -15,7 +15,7 @@ from hub.integrations.connections.marks import Marks
 from hub.outbound.traffic import Traffic
 from hub.sync.field_rules import with_own_fields
 from hub.sync.jobs import Claim
-from hub.sync.state import State
+from hub.sync.pull.state import State
 from hub.sync.working import Work
 
 if TYPE_CHECKING:

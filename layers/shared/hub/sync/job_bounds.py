@@ -1,7 +1,7 @@
 """How large the item of a job may become: DynamoDB takes 400 KB, whatever callers and providers write.
 
 A caller's own part is bounded when the job is made, each fault when it is noted. What a run learns of a shape is
-bounded in `hub.sync.contract`, where it reads on in `hub.connector.paging`, and everything else is small.
+bounded in `hub.sync.pull.contract`, where it reads on in `hub.connector.paging`, and everything else is small.
 """
 
 from collections.abc import Mapping

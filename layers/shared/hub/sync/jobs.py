@@ -18,7 +18,6 @@ from hub.core.expressions import setting
 from hub.core.ids import new_id
 from hub.core.journal import Change
 from hub.core.tables import IS_NEW, ConditionFailed, Delete, Key, Put, Tables, Update, Write, key, partition
-from hub.integrations import request_log
 from hub.sync import job_bounds, job_events
 
 Json = dict[str, Any]
@@ -99,7 +98,7 @@ class Wanted:
     """What a new job is to do; a fresh one reads everything, even where the provider would say that nothing changed.
 
     `job_id` is for a start that may be repeated: the second one finds the first. `phases` are what the job does one
-    after the other, and `more` is whatever else it keeps for them (see `hub.sync.orders`).
+    after the other, and `more` is whatever else it keeps for them (see `hub.sync.starts.orders`).
     """
 
     integration_id: str
@@ -273,31 +272,6 @@ def cancel(change: Change, job: Item) -> Item:
     change.add(events.write(change.tables, failed))
     change.audit("sync.cancelled", job["sk"])
     return {**job, **ended}
-
-
-def log_line(tables: Tables, held: Claim, kind: str, message: str, facts: Json, keep_days: int) -> Put:
-    """Return the write of one line of the job's log, which is a line of the integration's request log too."""
-    job, name = held.job, f"{_log_prefix(held.job)}{_sequence(held.job, kind)}"
-    line = {"kind": kind, "jobId": job["sk"], "page": job["page"], "message": job_bounds.cut(message)}
-    told = {name: job_bounds.cut(fact) if isinstance(fact, list) else fact for name, fact in facts.items()}
-    return request_log.log_line(tables.activity, held.tenant, job["integrationId"], name, line, told, keep_days)
-
-
-def logs(tables: Tables, job: Item, limit: int, after: str | None) -> tuple[list[Item], bool]:
-    """Return up to `limit` lines after the position, oldest first, and whether there are more."""
-    pk, prefix = request_log.log_partition(Tenant.of_item(job), job["integrationId"]), _log_prefix(job)
-    bounds = {"pk": pk, "low": (after or prefix) + "\u0000", "high": prefix + "\uffff"}
-    found = tables.activity.query("pk = :pk AND sk BETWEEN :low AND :high", bounds, limit=limit + 1)
-    return found.items[:limit], len(found.items) > limit or found.next_key is not None
-
-
-def _log_prefix(job: Item) -> str:
-    return str(job["sk"]).removeprefix("job_") + "#"
-
-
-def _sequence(job: Item, kind: str) -> str:
-    # The fence is part of the name: a page that is done again after a crash writes its own line.
-    return f"{job['page']:07d}.{job['fence']:05d}.{kind}"
 
 
 def _write(tables: Tables, held: Claim, *writes: Write) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from hub.core.models import Page
-from hub.sync.config_models import Contract, FieldName, Id, Side
+from hub.sync.configs.models import Contract, FieldName, Id, Side
 
 
 class SyncRequest(BaseModel):

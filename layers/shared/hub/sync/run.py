@@ -13,8 +13,12 @@ from hub.connector.entities import document_type, has_records
 from hub.core import logs
 from hub.core.errors import HubError, UpstreamError
 from hub.core.queues import Hint
-from hub.sync import jobs, pull, push, releases, requeue, revert, two_way_deletes, uploads
+from hub.sync import jobs
 from hub.sync.jobs import Claim, LeaseLost
+from hub.sync.proof import revert
+from hub.sync.pull import pull, requeue
+from hub.sync.push import push, releases, uploads
+from hub.sync.two_way import deletes as two_way_deletes
 from hub.sync.working import Phase, Work, phase_of
 
 Json = dict[str, Any]

@@ -2,7 +2,8 @@
 
 from hub.core.attributes import Item
 from hub.core.journal import Change
-from hub.sync import jobs, locks
+from hub.sync import jobs
+from hub.sync.starts import locks
 
 
 def stop(change: Change, integration_id: str) -> None:

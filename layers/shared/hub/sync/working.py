@@ -21,7 +21,8 @@ from hub.core.tables import Put, Update, Write, key
 from hub.core.vault import Vault
 from hub.outbound.calls import Deferred
 from hub.outbound.retry import Sender
-from hub.sync import configs, fuses, job_events, jobs, pauses
+from hub.sync import fuses, job_events, job_logs, jobs, pauses
+from hub.sync.configs import configs
 from hub.sync.jobs import Cancelled, Claim, Gone
 
 Json = dict[str, Any]
@@ -155,7 +156,7 @@ class Work:
 
     def _log(self, held: Claim, noted: Noted) -> Put:
         tables = self.resources.tables
-        return jobs.log_line(tables, held, noted.kind, noted.message, noted.facts, self.keep_days)
+        return job_logs.line(tables, held, noted.kind, noted.message, noted.facts, self.keep_days)
 
 
 Phase = Callable[["Work", Claim], Claim | None]

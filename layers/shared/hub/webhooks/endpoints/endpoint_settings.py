@@ -14,7 +14,7 @@ from hub.core.errors import BadDefinition, IntegrationNotFound, Problem
 from hub.core.tables import Table
 from hub.integrations import custom, versions
 from hub.integrations.instances import integrations
-from hub.sync import configs
+from hub.sync.configs import configs
 from hub.webhooks.endpoints.addresses import check_allow_list
 from hub.webhooks.endpoints.endpoint_models import NewWebhookEndpoint
 from hub.webhooks.endpoints.verification import Verification, check_verification, verification_of_v1

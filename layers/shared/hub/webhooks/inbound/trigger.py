@@ -15,9 +15,10 @@ from hub.core.resources import Resources
 from hub.core.tables import ConditionFailed, key
 from hub.integrations import custom, versions
 from hub.integrations.custom import CustomIntegration
-from hub.sync import configs, start
+from hub.sync.configs import configs
 from hub.sync.jobs import PULL, PUSH
 from hub.sync.models import SyncRequest
+from hub.sync.starts import start
 from hub.webhooks.endpoints.endpoints import Endpoint
 from hub.webhooks.inbound.edits import Result, failed
 from hub.webhooks.inbound.inbound import Claim
