@@ -154,6 +154,24 @@ def test_approved_deletions_go_by_the_links_of_both_ways(both: Pushes) -> None:
     assert both.hub.get("/api/v1/documents/contact/n3").status == 404
 
 
+def test_approved_deletions_do_not_take_what_only_comes_in_for_an_edit(hub: Hub) -> None:
+    reads = listing()
+    reads["responseMapping"]["fieldMappings"].append({"source": "$.tier", "target": "tier"})
+    pushes = Pushes(hub)
+    pushes.connect(reads, writing(), DELETING)
+    pushes.crm.records = {f"r{n}": {"email": f"r{n}@example.com", "name": "R", "tier": "gold"} for n in range(12)}
+    pushes.configured(deletes="tombstone", conflictResolution="manual")
+    pushes.sync()
+    pushes.crm.records = {}
+    held = pushes.sync()
+
+    approved = hub.post(f"/api/v1/sync-jobs/{held['id']}/approve-deletes")
+    job = pushes.work(approved.body["id"])
+
+    assert held["deletesHeld"] == 12
+    assert (job["status"], job["conflicts"], counts(job)) == ("COMPLETED", 0, {"read": 12, "deleted": 12})
+
+
 @pytest.mark.parametrize("rule", ["local", "remote"])
 def test_deletion_there_of_what_was_edited_here_is_decided_by_the_rule(both: Pushes, rule: str) -> None:
     both.configured(deletes="tombstone", conflictResolution=rule)

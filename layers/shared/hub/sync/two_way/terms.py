@@ -101,7 +101,7 @@ class Terms:
 def terms_of(job: Item, definition: Json) -> Terms:
     """Return the terms of a job by the definition that it runs, its own fields filled in."""
     endpoints = {each["id"]: each for each in definition["endpoints"]}
-    reads = endpoints.get(job["endpointId"], {}) if "pull" in (job.get("phases") or ()) else {}
+    reads = endpoints.get(job["endpointId"], {}) if _reads(job) else {}
     return Terms(
         incoming=_incoming(reads) if reads else NO_FIELD,
         outgoing=_outgoing(endpoints.get(write_endpoint_id(job), {}).get("batch")),
@@ -123,12 +123,17 @@ def write_endpoint_id(job: Item) -> str:
     return str(job.get("writeEndpointId") or job["endpointId"])
 
 
+def _reads(job: Item) -> bool:
+    """Say whether records come in; a job that only deletes what is approved has the terms of the sync it is of."""
+    return "pull" in (job.get("phases") or ()) or bool(job.get("isTwoWay"))
+
+
 def _only_in(job: Item) -> frozenset[str]:
     """Return the fields that the configuration itself sends one way, where a job goes both.
 
     A transformer has no inverse: what it made of a value is never sent back as if it were one.
     """
-    if "pull" not in (job.get("phases") or ()):
+    if not _reads(job):
         return frozenset()
     fields = job.get("fieldMappings") or []
     one_way = field_rules.pulled(fields) | {str(each["localField"]) for each in fields if each.get("transformer")}
