@@ -23,6 +23,7 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 from moto.core.model_instances import reset_model_data
 from moto.dynamodb.models import dynamodb_backends
+from moto.sqs.models import sqs_backends
 
 from hub.core import clock, config, resources
 from hub.core.attributes import Item
@@ -72,12 +73,15 @@ class Cloud:
         return app(self.template.functions[function].code_dir).handler
 
     def forget(self) -> None:
-        """Take out tenants' items and the catalogue, and what moto keeps of all that it ever made."""
+        """Take out tenants' items, the catalogue and all messages, and what moto keeps of all that it ever made."""
         reset_model_data()
-        backends = [backend for regions in dynamodb_backends.values() for backend in regions.values()]
-        for table in [table for backend in backends for table in backend.tables.values()]:
+        for table in [table for backend in _all_of(dynamodb_backends) for table in backend.tables.values()]:
             for pk in [pk for pk in table.items if _is_of_a_test(str(pk.value))]:
                 del table.items[pk]
+        for backend in _all_of(sqs_backends):
+            for name, queue in backend.queues.items():
+                queue.last_purged_at = None  # moto keeps AWS's pace: one purge a minute
+                backend.purge_queue(name)
 
     @contextmanager
     def running(self, function: str) -> Iterator[None]:
@@ -87,6 +91,10 @@ class Cloud:
             yield
         finally:
             self.rights.function = None
+
+
+def _all_of(backends: Any) -> list[Any]:
+    return [backend for regions in backends.values() for backend in regions.values()]
 
 
 @dataclass(frozen=True)

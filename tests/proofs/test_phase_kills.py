@@ -19,6 +19,7 @@ from hub.outbound.guard import Guard
 from hub.sync import approvals
 from hub.sync.proof import revert
 from hub.sync.pull import deletes, requeue
+from tests.proofs.job_deaths import Make, at_every_call, dying
 from tests.proofs.job_mutants import counters_apart
 from tests.proofs.job_world import (
     ADA,
@@ -40,7 +41,6 @@ from tests.proofs.turns import Turns
 
 __all__ = ["counters_apart", "worlds"]
 
-Make = Callable[..., JobWorld]
 SEEDS = range(6)
 TROUBLE = Trouble(kill=0.08, lost_message=0.02, twice=0.05, early=0.05)
 HISTORY: Json = {**MIRRORED, "history": True}
@@ -166,29 +166,12 @@ def differing(found: Any, expected: Any) -> Json:
     return {name: (found.get(name), expected.get(name)) for name in names}
 
 
-def dying(worlds: Make, prepare: Prepare, step: int, side: str) -> tuple[JobWorld, Ready]:
-    """Run the job to its end, with a death at one call; at 0 nobody dies."""
-    world = worlds(step)
-    ready = prepare(world)
-    line = world.cloud.line
-    line.number, line.plan = 0, (step, side)
-    world.ended(ready.job)
-    return world, ready
-
-
 @each_phase
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_job_ends_exact_when_a_worker_dies_at_any_call(worlds: Make, prepare: Prepare, side: str) -> None:
-    world, ready = dying(worlds, prepare, 0, side)
-    calls = world.cloud.line.number
-    assert faults(world, ready) == {}
-
-    for step in range(1, calls + 1):
-        world, ready = dying(worlds, prepare, step, side)
-
-        assert world.cloud.line.kills.total() == 1
-        assert faults(world, ready) == {}, (step, world.cloud.line.log)
-
+    calls = 0
+    for calls, world, ready in at_every_call(worlds, prepare, side):
+        assert faults(world, ready) == {}, (calls, world.cloud.line.log)
     assert calls > 12
 
 

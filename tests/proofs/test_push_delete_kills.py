@@ -21,6 +21,7 @@ from hub.sync import approvals, jobs
 from hub.sync.pull import deletes
 from hub.sync.push import held_deletes, releases, upcoming
 from hub.sync.push.held_deletes import Ledger
+from tests.proofs.job_deaths import Make, at_every_call, dying
 from tests.proofs.job_mutants import checkpoint_first, counters_apart
 from tests.proofs.job_world import (
     ADA,
@@ -39,7 +40,6 @@ from tests.proofs.memory_cloud import Trouble
 
 __all__ = ["checkpoint_first", "counters_apart", "worlds"]
 
-Make = Callable[..., JobWorld]
 DOCUMENTS, GONE = 24, 12
 SEEDS = range(6)
 TROUBLE = Trouble(kill=0.05, lost_message=0.02, twice=0.05, early=0.05)
@@ -199,29 +199,12 @@ def faults(world: JobWorld, ready: Ready) -> Json:
     return {**wrong, **faults_of(world, ready.job, ready.counters)}
 
 
-def dying(worlds: Make, prepare: Prepare, step: int, side: str) -> tuple[JobWorld, Ready]:
-    """Run the job to its end, with a death at one call; at 0 nobody dies."""
-    world = worlds(step)
-    ready = prepare(world)
-    line = world.cloud.line
-    line.number, line.plan = 0, (step, side)
-    world.ended(ready.job)
-    return world, ready
-
-
 @each_job
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_job_ends_exact_when_a_worker_dies_at_any_call(worlds: Make, prepare: Prepare, side: str) -> None:
-    world, ready = dying(worlds, prepare, 0, side)
-    calls = world.cloud.line.number
-    assert faults(world, ready) == {}
-
-    for step in range(1, calls + 1):
-        world, ready = dying(worlds, prepare, step, side)
-
-        assert world.cloud.line.kills.total() == 1
-        assert faults(world, ready) == {}, (step, world.cloud.line.log)
-
+    calls = 0
+    for calls, world, ready in at_every_call(worlds, prepare, side):
+        assert faults(world, ready) == {}, (calls, world.cloud.line.log)
     assert calls > 20
 
 

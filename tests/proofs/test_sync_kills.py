@@ -95,7 +95,7 @@ def checkpoint_first(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_mutant_that_checkpoints_first_loses_records(cloud: Cloud, killer: Killer, checkpoint_first: list[Any]) -> None:
     """The harness sees the fault of the naive design: otherwise its silence would prove nothing."""
     lost = 0
-    for step in range(8, 22):
+    for step in range(4, 19):
         runs = Runs(Hub(cloud, f"mutant-{step}"), Provider(contacts(RECORDS), PAGE))
         job_id = runs.start(definition())
         killer.arm(step, after_effect=True)
@@ -123,7 +123,7 @@ class ForgetsItsSteps(Worker):
 
 def test_mutant_that_forgets_its_steps_miscounts(cloud: Cloud, killer: Killer) -> None:
     created = set()
-    for step in range(8, 22):
+    for step in range(4, 19):
         runs = Runs(Hub(cloud, f"forgets-{step}"), Provider(contacts(RECORDS), PAGE), ForgetsItsSteps)
         job = run_with_kill(runs, killer, runs.start(definition()), step, after_effect=True)
         created.add(job["counters"]["created"])
