@@ -31,7 +31,7 @@ demo: setup ## tell the story against the running stack
 	$(PY) -m local demo
 
 test: setup-dev ## run every test
-	$(PY) -m pytest -n 2 --dist loadgroup
+	$(PY) -m pytest -n 3 --dist loadgroup
 
 check: lint test ## ruff, format, mypy, cfn-lint, tests
 
@@ -47,7 +47,7 @@ format: setup-dev ## format the code
 
 proofs: setup-dev ## kill, cut and fault everything, and show that nothing is lost
 	HUB_PROOF_DELIVERIES=10000 HUB_PROOF_JOBS=100 HUB_PROOF_RECORDS=5000 HUB_PROOF_DOCUMENTS=100000 HUB_PROOF_STORED=100000 \
-		HUB_PROOF_STRIDE=1 HUB_PROOF_SEEDS=200 HUB_FLOW_DELIVERIES=500 HUB_FLOW_SYNC_KILLS=10 HUB_FLOW_SYNC_RECORDS=500 \
+		HUB_PROOF_STRIDE=1 HUB_PROOF_MANY=10000 HUB_PROOF_SEEDS=200 HUB_FLOW_DELIVERIES=500 HUB_FLOW_SYNC_KILLS=10 HUB_FLOW_SYNC_RECORDS=500 \
 		$(PY) -m pytest tests/proofs tests/flows/test_sync_kills.py tests/flows/test_sync_faulty_cloud.py tests/flows/test_sync_rivals.py \
 		tests/flows/test_sync_jobs_kills.py tests/flows/test_two_way.py tests/flows/test_sync_slots.py tests/flows/test_sync_pushes.py \
 		tests/flows/test_delivery_kills.py tests/flows/test_delivery_faults.py -v

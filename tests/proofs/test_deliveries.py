@@ -14,7 +14,7 @@ from tests.proofs.receivers import broken, fails_first, flaky, healthy
 
 __all__ = ["silent"]
 
-DELIVERIES = int(os.environ.get("HUB_PROOF_DELIVERIES", "1000"))
+DELIVERIES = int(os.environ.get("HUB_PROOF_DELIVERIES", "500"))
 KILLS = 0.05
 TROUBLE = Trouble(kill=KILLS, lost_answer=0.02, conflict=0.02, lost_message=0.02, twice=0.05, early=0.05)
 

@@ -69,6 +69,8 @@ def peak(world: JobWorld, count: int) -> tuple[int, int]:
     held = claimed(world, count)
     worker = world._worker(lambda: PLENTY_MS)
     sweep = Sweep(worker, held)
+    gc.collect()
+    gc.freeze()  # what was there before is not looked through again and again
     tracemalloc.start()
     while True:
         step = sweep.step(held)
@@ -78,6 +80,7 @@ def peak(world: JobWorld, count: int) -> tuple[int, int]:
             break
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
+    gc.unfreeze()
     return most, held.job["counters"]["deleted"]
 
 

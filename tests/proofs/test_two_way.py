@@ -16,7 +16,7 @@ from tests.proofs.crm_world import FIELDS, Crm, World
 
 RULES = ("local", "remote")
 # `make proofs` plays 200 stories, the suite 60.
-SEEDS = int(os.environ.get("HUB_PROOF_SEEDS", "60"))
+SEEDS = int(os.environ.get("HUB_PROOF_SEEDS", "16"))
 ROUNDS = 5
 
 
