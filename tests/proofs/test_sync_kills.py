@@ -75,7 +75,7 @@ def test_sync_of_many_records_ends_exact_under_random_kills(hub: Hub, killer: Ki
     assert (job["status"], job["stopReason"]) == ("COMPLETED", "cursor_null")
     assert job["counters"] == exact(MANY, created=MANY)
     assert len(runs.documents()) == MANY
-    assert killer.struck > 20
+    assert killer.struck > MANY // 500
 
 
 @pytest.fixture
