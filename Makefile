@@ -46,7 +46,7 @@ format: setup-dev ## format the code
 	$(PY) -m ruff format .
 
 proofs: setup-dev ## kill, cut and fault everything, and show that nothing is lost
-	HUB_PROOF_DELIVERIES=10000 HUB_PROOF_JOBS=100 HUB_PROOF_RECORDS=5000 HUB_PROOF_DOCUMENTS=100000 HUB_PROOF_STORED=100000 \
+	HUB_PROOFS=1 HUB_PROOF_DELIVERIES=10000 HUB_PROOF_JOBS=100 HUB_PROOF_RECORDS=5000 HUB_PROOF_DOCUMENTS=100000 HUB_PROOF_STORED=100000 \
 		HUB_PROOF_STRIDE=1 HUB_PROOF_MANY=10000 HUB_PROOF_SEEDS=200 HUB_FLOW_DELIVERIES=500 HUB_FLOW_SYNC_KILLS=10 HUB_FLOW_SYNC_RECORDS=500 \
 		$(PY) -m pytest tests/proofs tests/flows/test_sync_kills.py tests/flows/test_sync_faulty_cloud.py tests/flows/test_sync_rivals.py \
 		tests/flows/test_sync_jobs_kills.py tests/flows/test_two_way.py tests/flows/test_sync_slots.py tests/flows/test_sync_pushes.py \

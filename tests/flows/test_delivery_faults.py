@@ -34,6 +34,7 @@ def fan(faulty: Stack, tenant: str) -> Iterator[Fan]:
         yield Fan(client, receiver)
 
 
+@pytest.mark.full_size
 def test_all_deliveries_arrive_and_end_when_the_cloud_fails_every_fifth_call(faulty: Stack, fan: Fan) -> None:
     # Not so often in a row that the host's circuit opens.
     fan.receiver.answers = lambda path, number: 503 if number == 5 + 4 * int(path[1:]) else 200

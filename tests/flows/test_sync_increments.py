@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+import pytest
+
 from local.sandbox.server import RunningSandbox
 from local.sandbox.world import Table
 from local.stack import Stack
@@ -53,6 +55,7 @@ def test_second_sync_reads_what_changed_and_no_more(hub: HubClient, provider: Ru
     )
 
 
+@pytest.mark.full_size
 def test_incremental_sync_whose_worker_is_killed_keeps_what_it_asks_from(
     stack: Stack, hub: HubClient, provider: RunningSandbox
 ) -> None:

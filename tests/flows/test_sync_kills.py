@@ -5,6 +5,8 @@ import random
 import signal
 import time
 
+import pytest
+
 from local.demo import definition
 from local.stack import Stack
 from tests.flows.conftest import LEASE_S
@@ -43,6 +45,7 @@ def kill_at_random_pages(stack: Stack, hub: HubClient, job_id: str, kills: int) 
     return killed_at
 
 
+@pytest.mark.full_size
 def test_sync_of_10_000_records_ends_exact_when_its_worker_is_killed_again_and_again(
     stack: Stack, hub: HubClient
 ) -> None:

@@ -254,6 +254,7 @@ def calls(found: ConnectionWorld, name: str) -> None:
         found.call(name)
 
 
+@pytest.mark.full_size
 @pytest.mark.parametrize("ends_former", [False, True], ids=["grants side by side", "a new grant ends the former"])
 def test_new_grant_wins_over_a_renewal_of_the_old_one_that_is_under_way(world: Make, ends_former: bool) -> None:
     worlds = (world(seed, workers=3, trouble=Trouble(kill=0.02), ends_former=ends_former) for seed in (3, 4, 5))

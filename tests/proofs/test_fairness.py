@@ -37,10 +37,12 @@ def slowdown(simulation: Simulation, load: Load) -> float:
     return ratio
 
 
+@pytest.mark.full_size
 def test_target_that_hangs_does_not_double_the_p99_of_other_tenants() -> None:
     assert slowdown(simulated(HANGING, FairQueue), HANGING) <= 2
 
 
+@pytest.mark.full_size
 def test_others_wait_only_until_the_first_calls_to_a_hanging_target_have_timed_out() -> None:
     """Nobody can know before. From then on the circuit is open, and one place of 50 is taken by its probe."""
     simulation = simulated(HANGING, FairQueue)

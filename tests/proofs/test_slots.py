@@ -69,6 +69,7 @@ def slots_of(found: SlotWorld) -> int:
     return sum(job["missedSlots"] + 1 for job in found.jobs())
 
 
+@pytest.mark.full_size
 def test_10_000_slots_have_one_job_each_whatever_happens_to_the_ticks(world: Make) -> None:
     found = world(seed=7, trouble=TROUBLE)
 

@@ -59,6 +59,7 @@ def test_sync_ends_exact_when_a_worker_dies_at_any_step(cloud: Cloud, killer: Ki
     assert steps > RECORDS // PAGE * 3
 
 
+@pytest.mark.full_size
 def test_sync_of_many_records_ends_exact_under_random_kills(hub: Hub, killer: Killer) -> None:
     """Workers die about once in 20 calls, at a random side of the call."""
     chance = random.Random(20261121)

@@ -41,6 +41,7 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
 # ---------------------------------------------------------------- callers
 
 
+@pytest.mark.full_size
 def test_1000_expiries_under_32_callers_cost_one_refresh_each_and_no_grant(fleet: Callable[..., Fleet]) -> None:
     found = fleet()
 
